@@ -1,0 +1,1 @@
+"""edge-cad: picture in, report out, on the box beside the machine."""

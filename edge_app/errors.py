@@ -1,0 +1,29 @@
+"""What can go wrong in the service, in two groups: what a caller handles, and bugs."""
+
+
+class EdgeCadError(Exception):
+    """Base of every error of this package; its text says what is wrong and the way out."""
+
+
+class SourceError(EdgeCadError):
+    """A picture source cannot be opened or read."""
+
+
+class UnreadableImage(SourceError):
+    """One file of a source cannot be read; the source goes on with the next."""
+
+
+class CameraLost(SourceError):
+    """The capture device went away; opening it again may help."""
+
+
+class ConfigError(EdgeCadError):
+    """The configuration is wrong; the text names the file and the key."""
+
+
+class StoreError(EdgeCadError):
+    """A report could not be kept."""
+
+
+class BrokerError(EdgeCadError):
+    """The broker cannot be used as configured (refused, wrong password, wrong CA)."""

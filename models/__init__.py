@@ -1,0 +1,1 @@
+"""Model bundles: a quantised network, its card and its golden vectors, one folder each."""
