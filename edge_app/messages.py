@@ -1,0 +1,362 @@
+"""What leaves and reaches the box over MQTT: the payloads, field by field, and the topics they travel on.
+
+A payload's ``schema`` names its shape and version. Within a version fields are only added, never changed or removed.
+"""
+
+import os
+import re
+import threading
+import time
+import uuid
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+DISCLAIMER: Final = "for research use; not for diagnosis"
+ROOT_TOPIC: Final = "edge-cad/v1"
+DEVICE_ID_PATTERN: Final = r"^[A-Za-z0-9_-]{1,64}$"
+WORD_PATTERN: Final = r"^[a-z][a-z0-9_]{0,63}$"
+UUID7_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+
+DeviceId: TypeAlias = Annotated[str, Field(pattern=DEVICE_ID_PATTERN)]
+Word: TypeAlias = Annotated[str, Field(pattern=WORD_PATTERN)]
+Uuid7: TypeAlias = Annotated[str, Field(pattern=UUID7_PATTERN)]
+Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+UnitFraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Milliseconds: TypeAlias = Annotated[float, Field(ge=0)]
+Point: TypeAlias = tuple[float, float]
+
+MessageType = TypeVar("MessageType", bound="Message")
+
+
+class Message(BaseModel):
+    """Base of every payload and part of one: immutable, no unknown fields, finite numbers only."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, use_attribute_docstrings=True
+    )
+
+    def to_json(self) -> str:
+        """The payload as it is published."""
+        return self.model_dump_json(by_alias=True)
+
+    @classmethod
+    def from_json(cls: type[MessageType], payload: str | bytes) -> MessageType:
+        """Read a payload.
+
+        Raises:
+            pydantic.ValidationError: It does not follow the schema.
+        """
+        return cls.model_validate_json(payload)
+
+
+class FrameInfo(Message):
+    """The picture that a report is about."""
+
+    sequence: int = Field(ge=0)
+    captured_at: AwareDatetime
+    width: int = Field(gt=0)
+    """Pixels of the source frame."""
+    height: int = Field(gt=0)
+    sha256: Sha256
+    """Of the frame's pixels, rows from the top, BGR or gray, uint8."""
+
+
+class ClipInfo(Message):
+    """The clip or view that a report is about."""
+
+    frames: int = Field(gt=0)
+    """Pictures that the source gave."""
+    analysed: int = Field(ge=0)
+    """Pictures that the modules were given."""
+    start: AwareDatetime
+    """When the first picture was captured."""
+    duration_s: float = Field(ge=0)
+
+
+class CategoryProbability(Message):
+    """The probability of one category."""
+
+    category: Word
+    probability: UnitFraction
+
+
+class ModelInfo(Message):
+    """Which network said it."""
+
+    name: str
+    version: str
+    sha256: Sha256
+
+
+class ClassificationInfo(Message):
+    """What the router makes of the picture."""
+
+    decision: Literal["accepted", "ambiguous", "rejected"]
+    category: Word | None = None
+    """The accepted category; null otherwise."""
+    reason: str
+    prediction_set: tuple[Word, ...]
+    """The categories whose modules ran."""
+    ood_score: UnitFraction
+    """0: like the training pictures; 1: nothing that the router knows."""
+    scores: tuple[CategoryProbability, ...]
+    """Every category, most probable first."""
+    head: Literal["softmax", "svm"]
+    model: ModelInfo
+
+    @model_validator(mode="after")
+    def _check_agreement(self) -> "ClassificationInfo":
+        probabilities = [score.probability for score in self.scores]
+        if probabilities != sorted(probabilities, reverse=True):
+            raise ValueError("scores are sorted, most probable first")
+        if (self.decision == "accepted") != (self.category is not None):
+            raise ValueError(f"decision {self.decision} with category {self.category}")
+        return self
+
+
+class FindingInfo(Message):
+    """One measured feature."""
+
+    feature: Word
+    value: float
+    unit: str = Field(min_length=1)
+    """``1`` for a ratio, score or probability."""
+    interval: tuple[float, float] | None = None
+    """Lower and upper bound in the same unit, if the method gives one."""
+
+    @model_validator(mode="after")
+    def _check_interval(self) -> "FindingInfo":
+        if self.interval and self.interval[0] > self.interval[1]:
+            raise ValueError(f"{self.feature}: interval {self.interval} is upside down")
+        return self
+
+
+class OverlayInfo(Message):
+    """Something to draw over the picture, in pixels (x, y) of the source frame."""
+
+    kind: Literal["polygon", "ellipse", "line", "box", "heatmap"]
+    """Points: polygon, its corners; ellipse, points on it; line, two ends; box, two opposite corners; heatmap, two
+    opposite corners of the area that ``values`` covers."""
+    label: str
+    points: tuple[Point, ...] = Field(min_length=2)
+    values: tuple[tuple[UnitFraction, ...], ...] = ()
+    """Rows of a heatmap, from the top; empty for the other kinds."""
+
+    @model_validator(mode="after")
+    def _check_values(self) -> "OverlayInfo":
+        if (self.kind == "heatmap") != bool(self.values):
+            raise ValueError(f"overlay {self.label!r}: a heatmap has values, and no other kind has")
+        if len({len(row) for row in self.values}) > 1:
+            raise ValueError(f"overlay {self.label!r}: the heatmap's rows differ in length")
+        return self
+
+
+class AnalysisInfo(Message):
+    """What one CAD module says."""
+
+    module: Word
+    version: str
+    status: Literal["ok", "unsuitable", "failed", "timed_out", "unavailable"]
+    reason: str = ""
+    """Empty for ``ok``; else why, in plain words."""
+    duration_ms: Milliseconds
+    experimental: bool
+    """True: not validated against labels."""
+    findings: tuple[FindingInfo, ...] = ()
+    overlays: tuple[OverlayInfo, ...] = ()
+
+
+class Report(Message):
+    """Everything the box found in one picture or clip."""
+
+    schema_name: Literal["edge-cad/report/1"] = Field(default="edge-cad/report/1", alias="schema")
+    report_id: Uuid7 = Field(default_factory=lambda: uuid7())
+    """Stays the same when a report is sent again."""
+    device_id: DeviceId
+    created_at: AwareDatetime
+    scope: Literal["frame", "clip"]
+    source: str
+    """As given by the user, without credentials."""
+    frame: FrameInfo | None = None
+    """For scope ``frame``; else null."""
+    clip: ClipInfo | None = None
+    """For scope ``clip``; else null."""
+    classification: ClassificationInfo
+    analyses: tuple[AnalysisInfo, ...]
+    timing_ms: dict[Word, Milliseconds]
+    """Time spent, by stage."""
+    disclaimer: Literal["for research use; not for diagnosis"] = DISCLAIMER
+
+    @model_validator(mode="after")
+    def _check_scope(self) -> "Report":
+        if (self.scope == "frame") != (self.frame is not None) or (self.scope == "clip") != (self.clip is not None):
+            raise ValueError(f"scope {self.scope} needs {self.scope!r} and only that")
+        return self
+
+    @property
+    def topic_category(self) -> str:
+        """The last level of the report's topic: the accepted category, ``ambiguous``, or ``none`` when rejected.
+
+        An ambiguous report has a level of its own, so that a subscriber to one category gets only what the router was
+        sure of; ``report/+`` gets everything.
+        """
+        decision = self.classification.decision
+        return self.classification.category or ("ambiguous" if decision == "ambiguous" else "none")
+
+
+class Status(Message):
+    """Whether the box is there: retained; the online form is its birth, the offline form its will."""
+
+    schema_name: Literal["edge-cad/status/1"] = Field(default="edge-cad/status/1", alias="schema")
+    device_id: DeviceId
+    state: Literal["online", "offline"]
+    reason: str
+    session: Uuid7
+    """One run of the service."""
+    started_at: AwareDatetime
+    """When that run began."""
+    software: str
+    models: tuple[ModelInfo, ...] = ()
+
+
+class PartState(Message):
+    """How one part of the box does."""
+
+    state: Word
+    reason: str = ""
+    """In plain words, with the way out; empty if all is well."""
+
+
+class CaptureHealth(PartState):
+    """How the picture source does: ``running``, ``stalled``, ``lost``, ``stopped``."""
+
+    frames: int = Field(default=0, ge=0)
+    dropped: int = Field(default=0, ge=0)
+
+
+class StoreHealth(PartState):
+    """How the store does: ``ok``, ``damaged``, ``failed``."""
+
+    reports: int = Field(default=0, ge=0)
+    unsent: int = Field(default=0, ge=0)
+    refused: int = Field(default=0, ge=0)
+    """Reports that the broker will not take as they are."""
+    oldest_unsent_at: AwareDatetime | None = None
+
+
+class Health(Message):
+    """How the box does: retained, every 30 s and whenever a state changes."""
+
+    schema_name: Literal["edge-cad/health/1"] = Field(default="edge-cad/health/1", alias="schema")
+    device_id: DeviceId
+    session: Uuid7
+    at: AwareDatetime
+    signal: PartState
+    """``live``, ``still``, ``no_signal``, ``blank``, ``frozen``, ``menu``."""
+    capture: CaptureHealth
+    store: StoreHealth
+    link: PartState
+    """The serial link to the microcontroller: ``up``, ``down``, ``none``."""
+    broker: PartState
+    """The connection to the broker; any other state than ``connected`` is seen on the page only."""
+    temperature: float | None = None
+    """Degrees Celsius; null where the box has no sensor."""
+
+    def states(self) -> tuple[PartState, ...]:
+        """What makes two healths differ: states and reasons, without counters."""
+        parts = (self.signal, self.capture, self.store, self.link, self.broker)
+        return tuple(PartState(state=part.state, reason=part.reason) for part in parts)
+
+
+class Event(Message):
+    """Something that happened."""
+
+    schema_name: Literal["edge-cad/event/1"] = Field(default="edge-cad/event/1", alias="schema")
+    event_id: Uuid7 = Field(default_factory=lambda: uuid7())
+    device_id: DeviceId
+    at: AwareDatetime
+    kind: Word = Field(
+        examples=["foot_switch", "freeze", "exposure", "module_breaker_open", "message_refused", "report_refused"]
+    )
+    text: str
+    """In plain words, for a person."""
+    details: dict[Word, str | int | float | bool] = Field(default_factory=dict)
+
+
+class Receipt(Message):
+    """An application says what became of a report; published by it on the box's receipt topic."""
+
+    schema_name: Literal["edge-cad/receipt/1"] = Field(default="edge-cad/receipt/1", alias="schema")
+    report_id: Uuid7
+    status: Literal["stored", "refused"]
+    reason: str = ""
+    application: str = ""
+    """Who says so."""
+
+
+class TakePicture(Message):
+    """Analyse the picture that is on the screen now."""
+
+    command: Literal["take_picture"]
+    command_id: str = Field(min_length=1, max_length=64)
+
+
+class Replay(Message):
+    """Send the reports made after a moment again, with the same report ids."""
+
+    command: Literal["replay"]
+    command_id: str = Field(min_length=1, max_length=64)
+    after: AwareDatetime
+
+
+class SetView(Message):
+    """Name the view that the following pictures belong to."""
+
+    command: Literal["set_view"]
+    command_id: str = Field(min_length=1, max_length=64)
+    view: str = Field(min_length=1, max_length=64)
+
+
+Command: TypeAlias = Annotated[TakePicture | Replay | SetView, Field(discriminator="command")]
+"""What an application may ask of the box; published by it on the box's command topic."""
+
+COMMAND: Final[TypeAdapter[TakePicture | Replay | SetView]] = TypeAdapter(Command)
+"""Reads and describes a ``Command``."""
+
+
+def device_topic(device_id: str, *levels: str) -> str:
+    """The topic ``edge-cad/v1/<device>/<level>/...``.
+
+    Raises:
+        ValueError: The device id or a level has other characters than letters, digits, ``_`` and ``-``.
+    """
+    for level in (device_id, *levels):
+        if not re.fullmatch(DEVICE_ID_PATTERN.strip("^$"), level):
+            raise ValueError(f"{level!r} cannot be part of a topic: 1 to 64 letters, digits, '_' or '-'")
+    return "/".join((ROOT_TOPIC, device_id, *levels))
+
+
+def report_topic(device_id: str, category: str) -> str:
+    """Where reports go: a category, ``ambiguous`` or ``none``; see ``Report.topic_category``."""
+    return device_topic(device_id, "report", category)
+
+
+_uuid7_lock = threading.Lock()
+_uuid7_last = 0
+
+
+def uuid7() -> str:
+    """A new UUID version 7: sorts by time, and always above the one before in this process.
+
+    Source: RFC 9562, sections 5.7 and 6.2 method 2 (the random part counts up within a millisecond).
+    """
+    global _uuid7_last
+    random = int.from_bytes(os.urandom(10)) & ((1 << 74) - 1)
+    with _uuid7_lock:
+        fresh = (time.time_ns() // 1_000_000) << 74 | random
+        if fresh >> 74 <= _uuid7_last >> 74:
+            fresh = _uuid7_last + 1 + (random & 0xFFFFFFFF)
+        _uuid7_last = fresh
+    milliseconds, random_a, random_b = fresh >> 74, fresh >> 62 & 0xFFF, fresh & ((1 << 62) - 1)
+    return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | random_a << 64 | 0b10 << 62 | random_b))
