@@ -1,21 +1,19 @@
 """The configuration: one tree, one section per concern, from a TOML file and the environment."""
 
-import difflib
 import logging
 import os
 import socket
 import stat
 import tomllib
-import types
-import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
+from edge_app.config_problems import explain
 from edge_app.errors import ConfigError
-from edge_app.messages import DEVICE_ID_PATTERN, DeviceId
+from edge_app.messages import DeviceId
 
 ENVIRONMENT_PREFIX: Final = "EDGE_CAD__"
 EXAMPLE_PATH: Final = Path(__file__).with_name("example.toml")
@@ -131,15 +129,6 @@ SourceConfig: TypeAlias = Annotated[
 ]
 
 
-class RouterThresholds(Section):
-    """Replace what the router's model bundle says; null keeps it."""
-
-    probability: float | None = Field(default=None, gt=0, lt=1)
-    """A category is accepted from this probability on."""
-    ood_score: float | None = Field(default=None, gt=0, le=1)
-    """A picture is rejected from this score on."""
-
-
 class RouterConfig(Section):
     """The network that finds out what a picture shows."""
 
@@ -147,7 +136,10 @@ class RouterConfig(Section):
     """Name of the model bundle."""
     bundle_folders: tuple[ConfigPath, ...] = ()
     """Searched for model bundles before the built-in ones."""
-    thresholds: RouterThresholds = RouterThresholds()
+    accept_threshold: float | None = Field(default=None, gt=0, lt=1)
+    """A category is accepted from this probability on; null: what the bundle's card says."""
+    reject_threshold: float | None = Field(default=None, gt=0, le=1)
+    """A picture is rejected above this ``ood_score``; null: what the bundle's card says."""
 
 
 class AnalysisConfig(Section):
@@ -255,7 +247,10 @@ def load_config(path: Path | None, environment: Mapping[str, str] = os.environ) 
     try:
         return Config.model_validate(tree, context={"folder": None if path is None else path.absolute().parent})
     except ValidationError as error:
-        problems = [_explain(details, path, variables) for details in error.errors(include_url=False)]
+        problems = [
+            explain(Config, details, str(path or "default configuration"), variables)
+            for details in error.errors(include_url=False)
+        ]
         raise ConfigError(
             "\n".join((*problems, "`edge-cad config example` prints every key with its meaning"))
         ) from error
@@ -296,66 +291,3 @@ def _environment_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-
-
-def _explain(details: Any, path: Path | None, variables: Mapping[tuple[str, ...], str]) -> str:
-    """One problem in one line: where, what is wrong, the way out."""
-    location = tuple(details["loc"])
-    model, keys = _follow(location)
-    origin = variables.get(tuple(str(key) for key in keys))
-    where = (
-        f"environment variable {origin}" if origin else f"{path or 'default configuration'}: {'.'.join(map(str, keys))}"
-    )
-    kind, value = details["type"], details.get("input")
-    if kind == "extra_forbidden":
-        known = sorted(model.model_fields) if model else []
-        near = difflib.get_close_matches(str(keys[-1]), known, n=1)
-        return f"{where}: unknown key; " + (f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}")
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        tags = details["ctx"].get(
-            "expected_tags", "'capture_card', 'stream_url', 'video_file', 'image_folder', 'dicom_files'"
-        )
-        return f"{where}.kind: choose one of {tags}"
-    if kind == "missing":
-        return f"{where}: missing; this kind of section needs it"
-    if kind == "value_error":
-        return f"{where}: {details['ctx']['error']}"
-    if kind == "string_pattern_mismatch" and details["ctx"]["pattern"] == DEVICE_ID_PATTERN:
-        return f"{where}: {value!r} is not an id: 1 to 64 letters, digits, '_' or '-'"
-    message = details["msg"].replace("Input should", "should", 1)
-    return f"{where}: {message}, not {value!r}" + _default_hint(model, keys)
-
-
-def _default_hint(model: type[BaseModel] | None, keys: tuple[int | str, ...]) -> str:
-    field = model.model_fields.get(str(keys[-1])) if model and keys else None
-    if field is None or field.is_required() or field.default is None or isinstance(field.default, BaseModel):
-        return ""
-    shown = field.default if isinstance(field.default, int | float) else f'"{field.default}"'
-    return f"; the default is {keys[-1]} = {str(shown).lower() if isinstance(shown, bool) else shown}"
-
-
-def _follow(location: tuple[int | str, ...]) -> tuple[type[BaseModel] | None, tuple[int | str, ...]]:
-    """The section that an error is in, and its keys as they stand in the file (without a union's tag)."""
-    model: type[BaseModel] | None = Config
-    keys: list[int | str] = []
-    rest = list(location)
-    while rest:
-        key = rest.pop(0)
-        keys.append(key)
-        field = model.model_fields.get(str(key)) if model else None
-        if field is None or not rest:
-            continue
-        choices = _models_in(field.annotation)
-        if len(choices) > 1:
-            tag = rest.pop(0)
-            choices = [choice for choice in choices if tag in typing.get_args(choice.model_fields["kind"].annotation)]
-        model = choices[0] if choices else None
-    return model, tuple(keys)
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return [model for part in typing.get_args(annotation) for model in _models_in(part)]
-    return []
