@@ -105,7 +105,7 @@ class Classification:
     prediction_set: tuple[str, ...]
     """The categories whose modules run."""
     scores: tuple[CategoryScore, ...]
-    """Every category, most probable first; they sum to 1."""
+    """Every category, most probable first; they sum to 1. Empty if the network was not run."""
     ood_score: float
     """0: like the training pictures; 1: nothing that the router knows."""
     model: ModelIdentity

@@ -1,0 +1,184 @@
+"""Run a plan's CAD modules on a picture, in a worker process that may hang or die."""
+
+import contextlib
+import logging
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from cad_modules.contract import Image, Overlay
+from cad_modules.registry import Registry, discover
+from cad_modules.runtime import ModuleResult, Runtime, run_module
+from edge_app.records import Analysis, Box, Picture, Plan
+
+log = logging.getLogger(__name__)
+
+STOP_TIMEOUT_S: Final = 2.0
+"""A worker that was asked to end, or killed, is gone after this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What a worker is told before it gets the gray frame's bytes."""
+
+    modules: tuple[str, ...]
+    categories: tuple[str, ...]
+    height: int
+    width: int
+    area: Box
+    mm_per_pixel: float | None
+
+
+class Analyzer:
+    """Runs CAD modules in one long-lived worker process; close it, or use it as a context manager.
+
+    A module that overruns the deadline is ended with the worker and reported ``timed_out``, one that ends the worker
+    is reported ``failed``; the plan's other modules run in a fresh worker.
+
+    Args:
+        registry: The modules, to name the version of one that gave no answer.
+        bundle_folders: Where model bundles are looked for before the built-in ones.
+        deadline_s: For each module; the first run of a learned one loads its network within it.
+    """
+
+    def __init__(self, registry: Registry, bundle_folders: tuple[Path, ...] = (), deadline_s: float = 5.0) -> None:
+        self._registry = registry
+        self._bundle_folders = bundle_folders
+        self._deadline_s = deadline_s
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["cad_modules.runtime"])
+        self._worker: multiprocessing.process.BaseProcess | None = None
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> "Analyzer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the worker now instead of at the first picture."""
+        if self._connection is None:
+            ours, theirs = self._context.Pipe()
+            self._worker = self._context.Process(  # type: ignore[attr-defined]
+                target=_work, args=(theirs, self._bundle_folders), name="cad-worker", daemon=True
+            )
+            self._worker.start()
+            theirs.close()
+            self._connection = ours
+
+    def analyze(self, plan: Plan, picture: Picture) -> tuple[Analysis, ...]:
+        """Run every module of the plan; always one entry per module, in the plan's order."""
+        pixels = picture.frame.pixels
+        gray = pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+        job = _Job(plan.modules, plan.categories, *gray.shape, picture.area, picture.frame.mm_per_pixel)
+        analyses: list[Analysis] = []
+        while len(analyses) < len(plan.modules):
+            done = len(analyses)
+            rest = replace(job, modules=job.modules[done:], categories=job.categories[done:])
+            analyses.extend(self._run(rest, gray))
+        return tuple(analyses)
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._connection is not None and self._worker is not None:
+            self._connection.close()
+            self._worker.join(STOP_TIMEOUT_S)
+            if self._worker.is_alive():
+                self._worker.kill()
+                self._worker.join(STOP_TIMEOUT_S)
+            self._worker.close()
+        self._connection = self._worker = None
+
+    def _run(self, job: _Job, gray: Image) -> Iterator[Analysis]:
+        """Entries for the job's modules up to and including the first that cost the worker its life."""
+        try:
+            self.start()
+            assert self._connection is not None
+            self._connection.send(job)
+            self._connection.send_bytes(np.ascontiguousarray(gray).data)
+        except (BrokenPipeError, ConnectionResetError):
+            self._replace_worker()
+            yield self._missing(job.modules[0], "failed", "the analysis process ended", 0.0)
+            return
+        for name in job.modules:
+            try:
+                if not self._connection.poll(self._deadline_s):
+                    self._replace_worker()
+                    reason = f"no answer within {self._deadline_s:g} s"
+                    yield self._missing(name, "timed_out", reason, self._deadline_s * 1000)
+                    return
+                result: ModuleResult = self._connection.recv()
+            except (EOFError, ConnectionResetError):
+                code = self._replace_worker()
+                yield self._missing(name, "failed", f"the module ended its process (exit code {code})", 0.0)
+                return
+            yield _entry(result)
+
+    def _missing(self, name: str, status: str, reason: str, duration_ms: float) -> Analysis:
+        log.warning("module %s: %s: %s", name, status, reason)
+        module = self._registry.module(name)
+        return Analysis(name, module.version, status, reason, duration_ms, module.experimental)  # type: ignore[arg-type]
+
+    def _replace_worker(self) -> int | None:
+        code = None
+        if self._worker is not None:
+            self._worker.kill()
+            self._worker.join(STOP_TIMEOUT_S)
+            code = self._worker.exitcode
+        self.close()
+        return code
+
+
+def _entry(result: ModuleResult) -> Analysis:
+    return Analysis(
+        module=result.module,
+        version=result.version,
+        status=result.status,
+        reason=result.reason,
+        duration_ms=result.duration_ms,
+        experimental=result.experimental,
+        findings=result.findings.findings,
+        overlays=result.findings.overlays,
+    )
+
+
+def _work(connection: Connection, bundle_folders: tuple[Path, ...]) -> None:
+    """The worker process: one result per module, until the other end closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    registry = discover(bundle_folders)
+    runtime = Runtime(bundle_folders)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            job: _Job = connection.recv()
+            screen = np.frombuffer(connection.recv_bytes(), np.uint8).reshape(job.height, job.width)
+            for result in _results(job, screen, registry, runtime):
+                connection.send(result)
+
+
+def _results(job: _Job, screen: Image, registry: Registry, runtime: Runtime) -> Iterator[ModuleResult]:
+    area = job.area
+    picture = screen[area.y : area.y + area.height, area.x : area.x + area.width]
+    picture.setflags(write=False)
+    inferences = runtime.picture(picture)
+    for name, category in zip(job.modules, job.categories, strict=True):
+        module = registry.module(name)
+        on_screen = module.looks_at == "screen"
+        context = runtime.context(inferences, category, job.mm_per_pixel)
+        result = run_module(module, screen if on_screen else picture, context)
+        if not on_screen:
+            moved = tuple(_shift(overlay, area.x, area.y) for overlay in result.findings.overlays)
+            result = replace(result, findings=replace(result.findings, overlays=moved))
+        yield result
+
+
+def _shift(overlay: Overlay, x: int, y: int) -> Overlay:
+    return replace(overlay, points=tuple((px + x, py + y) for px, py in overlay.points))

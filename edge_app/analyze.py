@@ -1,0 +1,75 @@
+"""``edge-cad analyze``: files in, reports out, without store or broker."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cad_modules.contract import CATEGORIES
+from cad_modules.registry import discover
+from edge_app.analysis import Analyzer
+from edge_app.classifier import Classifier
+from edge_app.errors import UnreadableImage
+from edge_app.messages import Report
+from edge_app.pipeline import Classifies, Pipeline
+from edge_app.records import Classification, Picture
+from edge_app.sources.opening import open_path
+from models.bundle import find_bundle
+
+
+class GivenCategory:
+    """A router that scores each picture as ever and takes the category that the user gave."""
+
+    def __init__(self, category: str, classifier: Classifies) -> None:
+        if category not in CATEGORIES:
+            raise ValueError(f"unknown category {category!r}: one of {', '.join(CATEGORIES)}")
+        self._category = category
+        self._classifier = classifier
+
+    def classify(self, picture: Picture) -> Classification:
+        """The router's scores with the given category as decision."""
+        return dataclasses.replace(
+            self._classifier.classify(picture),
+            decision="accepted",
+            category=self._category,
+            prediction_set=(self._category,),
+            reason=f"{self._category} was given by the user",
+        )
+
+    def refuse(self, reason: str) -> Classification:
+        """A blank picture is refused whatever the user says."""
+        return self._classifier.refuse(reason)
+
+
+def analyze_paths(
+    paths: Sequence[Path],
+    deliver: Callable[[Report], None],
+    on_error: Callable[[UnreadableImage], None],
+    *,
+    category: str | None = None,
+    interval_s: float = 1.0,
+    deadline_s: float = 10.0,
+    device_id: str = "analyze",
+) -> None:
+    """Analyse files and folders of images, DICOM and clips.
+
+    Args:
+        paths: What to read; a clip gives a report for the best frame of each interval and one for the whole.
+        deliver: Called with each report as soon as it is made.
+        on_error: Called for each file that cannot be read; the rest goes on.
+        category: Overrides the router's decision.
+        interval_s: Between two analysed frames of a clip.
+        deadline_s: For each module and picture.
+        device_id: Stands in the reports.
+
+    Raises:
+        SourceError: There is nothing to read at one of the paths.
+        ModelError: The router's bundle cannot be used.
+        ValueError: The category is unknown.
+    """
+    classifier: Classifies = Classifier(find_bundle("router"))
+    if category is not None:
+        classifier = GivenCategory(category, classifier)
+    registry = discover()
+    with Analyzer(registry, deadline_s=deadline_s) as analyzer, open_path(paths, on_error=on_error) as source:
+        pipeline = Pipeline(device_id, classifier, registry, analyzer, deliver, interval_s)
+        pipeline.run(source.frames())

@@ -1,0 +1,163 @@
+"""The way of one picture, in reading order: screen, router, modules, report."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from threading import Event
+from typing import Final, Protocol
+
+from cad_modules.registry import Registry
+from edge_app import reporting, routing, screen, views
+from edge_app.messages import Report
+from edge_app.motion import Motion
+from edge_app.records import Analysis, Classification, Frame, Picture, Plan
+from edge_app.views import Candidate, View
+
+NO_RESULT: Final = ("blank", "no_signal")
+"""States of the screen that never yield a finding."""
+
+
+class Classifies(Protocol):
+    """The router, as the pipeline needs it."""
+
+    def classify(self, picture: Picture) -> Classification:
+        """What the picture shows."""
+
+    def refuse(self, reason: str) -> Classification:
+        """The decision for a picture that is not worth a look."""
+
+
+class Analyzes(Protocol):
+    """The modules' runner, as the pipeline needs it."""
+
+    def analyze(self, plan: Plan, picture: Picture) -> tuple[Analysis, ...]:
+        """One entry per module of the plan."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the pipeline has done so far, for health and summaries."""
+
+    frames: int = 0
+    reports: int = 0
+    state: str = "starting"
+    reason: str = "waiting for the first picture"
+
+
+class Pipeline:
+    """Turns frames into reports.
+
+    A still picture is analysed once. Of moving pictures every changed frame is classified; the modules run on the
+    best frame of each interval, on a picture that stands still, and on request; a clip report closes each view.
+
+    Args:
+        deliver: Takes each report; returns when it is safe.
+        interval_s: Between two analyses of a moving picture.
+        live: True for a source that shows one view after the other: a cut starts a new view. False for files: a clip
+            is one view.
+    """
+
+    def __init__(
+        self,
+        device_id: str,
+        classifier: Classifies,
+        registry: Registry,
+        analyzer: Analyzes,
+        deliver: Callable[[Report], None],
+        interval_s: float = 1.0,
+        live: bool = False,
+    ) -> None:
+        self._device_id = device_id
+        self._classifier = classifier
+        self._registry = registry
+        self._analyzer = analyzer
+        self._deliver = deliver
+        self._interval_s = interval_s
+        self._live = live
+        self._motion = Motion()
+        self._view: View | None = None
+        self._wanted = Event()
+        self.progress = Progress()
+
+    def take_picture(self) -> None:
+        """Analyse the next frame, whatever it is (callable from any thread)."""
+        self._wanted.set()
+
+    def run(self, frames: Iterable[Frame]) -> None:
+        """Process every frame, then close the last view, also when the source fails."""
+        try:
+            for frame in frames:
+                self.process(frame)
+        finally:
+            self.close_view()
+
+    def process(self, frame: Frame) -> None:
+        """Process one frame."""
+        started = time.perf_counter()
+        picture = screen.look(frame)
+        timing_ms = {"screen": _since(started)}
+        self.progress.frames += 1
+        self.progress.state, self.progress.reason = picture.state, picture.reason
+        if frame.clip_id is None:
+            self.close_view()
+            self._report(Candidate(picture, self._classify(picture, timing_ms), 0.0), timing_ms)
+        else:
+            self._follow(picture, timing_ms)
+
+    def _follow(self, picture: Picture, timing_ms: dict[str, float]) -> None:
+        """Process a frame of a clip or of a live source."""
+        frame = picture.frame
+        change = self._motion.compare(frame)
+        new_view = change == "cut" if self._live else self._view and frame.clip_id != self._view.first.clip_id
+        if new_view:
+            self.close_view()
+        if picture.state in NO_RESULT:
+            self.close_view()
+            return
+        view = self._view = self._view or View(frame, self._interval_s)
+        if change == "same" and view.last is not None:
+            candidate = Candidate(picture, view.last.classification, view.last.sharpness)
+        else:
+            candidate = Candidate(picture, self._classify(picture, timing_ms), views.sharpness(picture))
+        due = list(view.add(candidate, change))
+        if self._wanted.is_set():
+            self._wanted.clear()
+            if candidate not in due:
+                due.append(candidate)
+        for chosen in due:
+            view.keep(self._report(chosen, timing_ms if chosen is candidate else {}))
+
+    def close_view(self) -> None:
+        """Analyse what is still due of the current view and report on it as a whole, if it was a moving picture."""
+        view, self._view = self._view, None
+        if view is None:
+            return
+        for chosen in view.flush():
+            view.keep(self._report(chosen, {}))
+        if view.is_clip:
+            self._send(reporting.build_clip_report(self._device_id, view))
+
+    def _classify(self, picture: Picture, timing_ms: dict[str, float]) -> Classification:
+        if picture.state in NO_RESULT:
+            return self._classifier.refuse(picture.reason)
+        started = time.perf_counter()
+        classification = self._classifier.classify(picture)
+        timing_ms["classify"] = _since(started)
+        return classification
+
+    def _report(self, candidate: Candidate, timing_ms: dict[str, float]) -> tuple[Analysis, ...]:
+        started = time.perf_counter()
+        plan = routing.choose_modules(candidate.classification, self._registry)
+        analyses = self._analyzer.analyze(plan, candidate.picture) if plan.modules else ()
+        timing_ms = {**timing_ms, "analysis": _since(started)}
+        frame = candidate.picture.frame
+        self._send(reporting.build_report(self._device_id, frame, candidate.classification, analyses, timing_ms))
+        return analyses
+
+    def _send(self, report: Report) -> None:
+        self._deliver(report)
+        self.progress.reports += 1
+
+
+def _since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000

@@ -1,0 +1,102 @@
+"""What the scanner's screen shows: a picture, nothing, or no signal; and where on it the picture is."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.records import Box, Frame, Picture
+
+LOOK_SIZE: Final = 192
+"""The screen is judged on a sample of about this many pixels along its shorter side."""
+FLAT_RANGE: Final = 10
+"""A screen whose 0.5 and 99.5 percentiles are closer than this shows nothing (gray levels)."""
+BACKGROUND_MARGIN: Final = 10
+"""A pixel this much brighter than the screen's background belongs to something (gray levels)."""
+SATURATED: Final = 150
+"""HSV saturation from which a plain colour is taken for a "no signal" screen."""
+BAR_COLOURS: Final = 6
+"""Distinct saturated columns that make colour bars."""
+SMALLEST_PICTURE: Final = 0.06
+"""A found area smaller than this part of the screen is not taken for the picture."""
+PART: Final = 0.15
+"""Parts of at least this share of the largest one belong to the picture too (dark gaps split nerve and liver views)."""
+SNAP: Final = 0.04
+"""Area edges closer to the screen's edge than this part of its size are moved onto it."""
+GAP: Final = 0.03
+"""Parts of a picture are joined over dark gaps of up to this part of the screen's shorter side."""
+
+
+def look(frame: Frame) -> Picture:
+    """Judge the screen and find the picture area on it.
+
+    Costs about 0.2 ms for a 1080p frame: only every n-th pixel is read.
+
+    Returns:
+        State ``blank`` or ``no_signal`` with the whole frame as area, or ``live`` (of a clip) or ``still`` with the
+        picture area: as given by the source, else the box around the large bright parts of the screen.
+    """
+    height, width = frame.pixels.shape[:2]
+    whole = Box(0, 0, width, height)
+    step = max(1, min(height, width) // LOOK_SIZE)
+    sample = frame.pixels[::step, ::step]
+    gray = sample if sample.ndim == 2 else np.asarray(cv2.cvtColor(sample, cv2.COLOR_BGR2GRAY), np.uint8)
+
+    low, high = np.percentile(gray, (0.5, 99.5))
+    if high - low < FLAT_RANGE:
+        if sample.ndim == 3 and _saturation(sample) > SATURATED:
+            return Picture(frame, "no_signal", "plain colour screen: no signal; check the cable to the scanner", whole)
+        shade = "black" if high < 32 else "white" if low > 223 else "gray"
+        return Picture(frame, "blank", f"the screen is plain {shade}: nothing to analyse", whole)
+    if sample.ndim == 3 and _is_colour_bars(sample):
+        return Picture(frame, "no_signal", "colour bars: no signal; check the cable to the scanner", whole)
+
+    state, reason = ("still", "still picture") if frame.clip_id is None else ("live", "moving picture")
+    area = frame.picture_area or _picture_area(gray, step, whole)
+    return Picture(frame, state, reason, area)  # type: ignore[arg-type]
+
+
+def _saturation(sample: NDArray[np.uint8]) -> float:
+    return float(np.median(cv2.cvtColor(np.ascontiguousarray(sample), cv2.COLOR_BGR2HSV)[:, :, 1]))
+
+
+def _is_colour_bars(sample: NDArray[np.uint8]) -> bool:
+    """Vertical bars: rows of the upper half alike, and several saturated colours side by side."""
+    upper = sample[: sample.shape[0] // 2].astype(np.int16)
+    if np.abs(upper - np.median(upper, axis=0)).mean() > 4:
+        return False
+    row = np.median(upper, axis=0).astype(np.uint8)[np.newaxis]
+    hsv = cv2.cvtColor(row, cv2.COLOR_BGR2HSV)[0]
+    hues = hsv[(hsv[:, 1] > SATURATED) & (hsv[:, 2] > 60), 0] // 15
+    return len(np.unique(hues)) >= BAR_COLOURS - 1
+
+
+def _picture_area(gray: NDArray[np.uint8], step: int, whole: Box) -> Box:
+    """The bounding box of the large parts of the screen that are brighter than its background and not thin.
+
+    Lines, ticks and small text vanish in the opening; the closing joins a sector's bright parts.
+    """
+    background = float(np.percentile(gray, 2))
+    bright = (gray > background + BACKGROUND_MARGIN).astype(np.uint8)
+    shorter = min(gray.shape)
+    opened = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    reach = max(3, round(GAP * shorter) | 1)
+    joined = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8), borderValue=0)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    if count < 2:
+        return whole
+    parts = stats[1:][stats[1:, cv2.CC_STAT_AREA] >= PART * stats[1:, cv2.CC_STAT_AREA].max()]
+    if parts[:, cv2.CC_STAT_AREA].sum() < SMALLEST_PICTURE * gray.size:
+        return whole
+    left, top = parts[:, cv2.CC_STAT_LEFT], parts[:, cv2.CC_STAT_TOP]
+    right, bottom = left + parts[:, cv2.CC_STAT_WIDTH], top + parts[:, cv2.CC_STAT_HEIGHT]
+    x0, x1 = _snap(int(left.min()) * step, int(right.max()) * step, whole.width)
+    y0, y1 = _snap(int(top.min()) * step, int(bottom.max()) * step, whole.height)
+    return Box(x0, y0, x1 - x0, y1 - y0)
+
+
+def _snap(start: int, end: int, size: int) -> tuple[int, int]:
+    """Widen a range by a margin, and up to the edge of the screen where it comes close to it."""
+    margin = SNAP * size
+    return (0 if start < margin else int(start - margin / 2)), (size if end > size - margin else int(end + margin / 2))

@@ -1,0 +1,173 @@
+"""A view: the frames from one cut to the next. Picks its best frames and sums it up in the end."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+
+from cad_modules.contract import CATEGORIES, Finding
+from edge_app.records import Analysis, CategoryScore, Classification, Frame, Picture
+
+STILL_AFTER_S: Final = 0.4
+"""A live screen that did not change for this time was frozen, or shows a still picture."""
+AGREEING: Final = 0.5
+"""Share of a view's frames that have to be accepted as one category for the view to be."""
+REMEMBERED: Final = 1000
+"""Values kept per feature for the summary of a view; older ones are forgotten."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A classified picture that may be analysed."""
+
+    picture: Picture
+    classification: Classification
+    sharpness: float
+
+
+@dataclass(slots=True)
+class View:
+    """The frames of one view, as they come."""
+
+    first: Frame
+    interval_s: float
+    """One frame is analysed in each interval of this length, the sharpest of the accepted ones."""
+    frames: int = 0
+    analysed: int = 0
+    moved: bool = False
+    last: Candidate | None = None
+    _best: Candidate | None = None
+    _interval_start_s: float = 0.0
+    _unchanged_since_s: float | None = None
+    _still_reported: bool = False
+    _end_s: float = 0.0
+    _probabilities: Counter[str] = field(default_factory=Counter)
+    _scored: int = 0
+    _accepted: Counter[str] = field(default_factory=Counter)
+    _ood: float = 0.0
+    _analyses: dict[str, list[Analysis]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        self._interval_start_s = self._end_s = self.first.time_s
+
+    @property
+    def duration_s(self) -> float:
+        """From the first to the last frame."""
+        return max(0.0, self._end_s - self.first.time_s)
+
+    @property
+    def is_clip(self) -> bool:
+        """True once the picture moved: a clip report closes the view."""
+        return self.moved
+
+    def add(self, candidate: Candidate, change: Literal["same", "moving", "cut"]) -> Iterator[Candidate]:
+        """Take the next classified frame; yields the frames that are to be analysed now.
+
+        These are the best of an interval that has ended, and a picture that stands still, once.
+        """
+        frame = candidate.picture.frame
+        self._count(candidate)
+        self.moved = self.moved or change == "moving"
+        if change == "same":
+            if self._unchanged_since_s is None:
+                self._unchanged_since_s = frame.time_s
+            if not self._still_reported and frame.time_s - self._unchanged_since_s >= STILL_AFTER_S:
+                self._still_reported = True
+                self._best = None
+                yield candidate
+            return
+        self._unchanged_since_s, self._still_reported = None, False
+        if frame.time_s - self._interval_start_s >= self.interval_s:
+            yield from self.flush()
+            self._interval_start_s = frame.time_s
+        if self._best is None or _rank(candidate) > _rank(self._best):
+            self._best = candidate
+
+    def flush(self) -> Iterator[Candidate]:
+        """Yields the best frame of the interval that has not ended yet, if it moved or nothing was analysed so far."""
+        best, self._best = self._best, None
+        if best is not None and (self.moved or not self.analysed):
+            yield best
+
+    def keep(self, analyses: tuple[Analysis, ...]) -> None:
+        """Remember what the modules said of one of the frames."""
+        self.analysed += 1
+        for analysis in analyses:
+            kept = self._analyses[analysis.module]
+            kept.append(analysis)
+            del kept[:-REMEMBERED]
+
+    def classification(self) -> Classification:
+        """What the view as a whole shows: the mean of its frames' scores, and how many of them agree."""
+        assert self.last is not None
+        latest = self.last.classification
+        ood_score = self._ood / max(1, self.frames)
+        scored = max(1, self._scored)
+        scores = tuple(
+            sorted(
+                (CategoryScore(name, self._probabilities[name] / scored) for name in CATEGORIES if self._scored),
+                key=lambda score: -score.probability,
+            )
+        )
+        category, agreeing = self._accepted.most_common(1)[0] if self._accepted else (None, 0)
+        if category is not None and agreeing >= AGREEING * self.frames:
+            reason = f"{category} in {agreeing} of {self.frames} frames"
+            return Classification("accepted", category, reason, (category,), scores, ood_score, latest.model, latest.head)
+        reason = f"no category in more than {agreeing} of {self.frames} frames"
+        return Classification("rejected", None, reason, (), scores, ood_score, latest.model, latest.head)
+
+    def analyses(self) -> tuple[Analysis, ...]:
+        """One entry per module: each feature's median over the analysed frames, its interval the frames' 95 % range."""
+        return tuple(_summary(entries) for entries in self._analyses.values())
+
+    def _count(self, candidate: Candidate) -> None:
+        classification = candidate.classification
+        self.last = candidate
+        self.frames += 1
+        self._end_s = candidate.picture.frame.time_s
+        self._ood += classification.ood_score
+        if classification.scores:
+            self._scored += 1
+            self._probabilities.update({score.category: score.probability for score in classification.scores})  # type: ignore[arg-type]
+        if classification.category is not None:
+            self._accepted[classification.category] += 1
+
+
+def sharpness(picture: Picture) -> float:
+    """Variance of the Laplacian of a sample of the picture: higher is sharper (J. L. Pech-Pacheco et al., ICPR 2000)."""
+    step = max(1, min(picture.area.height, picture.area.width) // 256)
+    sample = np.ascontiguousarray(picture.pixels[::step, ::step])
+    gray = sample if sample.ndim == 2 else np.ascontiguousarray(sample[:, :, 1])
+    return float(cv2.meanStdDev(cv2.Laplacian(gray, cv2.CV_16S))[1][0, 0]) ** 2
+
+
+def _rank(candidate: Candidate) -> tuple[int, float]:
+    order = {"accepted": 2, "ambiguous": 1, "rejected": 0}
+    return order[candidate.classification.decision], candidate.sharpness
+
+
+def _summary(entries: list[Analysis]) -> Analysis:
+    good = [entry for entry in entries if entry.status == "ok"]
+    duration_ms = float(np.median([entry.duration_ms for entry in entries]))
+    if not good:
+        return Analysis(
+            entries[-1].module,
+            entries[-1].version,
+            entries[-1].status,
+            entries[-1].reason,
+            duration_ms,
+            entries[-1].experimental,
+        )
+    values: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for entry in good:
+        for finding in entry.findings:
+            values[finding.feature, finding.unit].append(finding.value)
+    findings = []
+    for (feature, unit), measured in values.items():
+        low, middle, high = (float(value) for value in np.percentile(measured, (2.5, 50, 97.5)))
+        findings.append(Finding(feature, middle, unit, (low, high) if len(measured) > 2 else None))
+    last = good[-1]
+    return Analysis(last.module, last.version, "ok", "", duration_ms, last.experimental, tuple(findings))
