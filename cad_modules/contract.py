@@ -30,12 +30,14 @@ RADIOGRAPH: Final = tuple(name for name in CATEGORIES if name.startswith("xr_"))
 WITHOUT_SPACING: Final = {"mm": "px", "mm2": "px2", "ml": "px3"}
 """The unit of a length, area or volume when the picture's spacing is not known."""
 
+MM3_PER_ML: Final = 1000
+
 
 class ModuleContractError(Exception):
     """A module or its answer is not what it declared: a bug of the module."""
 
 
-class UnsuitableImage(Exception):
+class UnsuitableImage(Exception):  # noqa: N818 (the word that modules raise; not a fault)
     """The picture cannot be analysed by this module; the text says why, for the person at the device."""
 
 
@@ -99,10 +101,16 @@ class AnalysisContext:
         """An area in mm2, or in px2 without spacing."""
         return self._scaled(feature, pixels, interval, "mm2", 2)
 
-    def _scaled(self, feature: str, pixels: float, interval: tuple[float, float] | None, unit: str, power: int) -> Finding:
+    def volume(self, feature: str, pixels: float, interval: tuple[float, float] | None = None) -> Finding:
+        """A volume in ml, or in px3 without spacing."""
+        return self._scaled(feature, pixels, interval, "ml", 3)
+
+    def _scaled(
+        self, feature: str, pixels: float, interval: tuple[float, float] | None, unit: str, power: int
+    ) -> Finding:
         if self.mm_per_pixel is None:
             return Finding(feature, pixels, WITHOUT_SPACING[unit], interval)
-        factor = self.mm_per_pixel**power
+        factor = self.mm_per_pixel**power / (MM3_PER_ML if unit == "ml" else 1)
         scaled = None if interval is None else (interval[0] * factor, interval[1] * factor)
         return Finding(feature, pixels * factor, unit, scaled)
 

@@ -1,0 +1,157 @@
+"""Run CAD modules: keep their model bundles loaded, hand each its context, and turn whatever happens into a result."""
+
+import logging
+import time
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cad_modules.contract import (
+    AnalysisContext,
+    CadModule,
+    ClipFrame,
+    Findings,
+    Image,
+    ModuleContractError,
+    UnsuitableImage,
+)
+from models.bundle import Bundle, Prediction, find_bundle
+from models.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+MAX_REASON_CHARACTERS: Final = 300
+"""A reason goes into every report; an exception that prints an array must not."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleResult:
+    """What became of one module on one picture or clip."""
+
+    module: str
+    version: str
+    status: Literal["ok", "unsuitable", "failed", "unavailable"]
+    reason: str
+    """Empty for ``ok``; else why, in plain words."""
+    duration_ms: float
+    experimental: bool
+    findings: Findings
+    """Empty unless ``ok``. Overlay points are in pixels of the image that the module was given."""
+
+
+class Runtime:
+    """Keeps the model bundles of one process; each is loaded and checked when it is first asked for.
+
+    Args:
+        bundle_folders: Where bundles are looked for before the built-in ones.
+        threads: For each network.
+    """
+
+    def __init__(self, bundle_folders: Iterable[Path] = (), threads: int = 1) -> None:
+        self._folders = tuple(bundle_folders)
+        self._threads = threads
+        self._bundles: dict[str, Bundle] = {}
+        self._errors: dict[str, ModelError] = {}
+
+    def bundle(self, name: str) -> Bundle:
+        """The named bundle, ready to run.
+
+        Raises:
+            ModelError: It is missing or rejected. The answer is kept: a bundle that is repaired needs a new Runtime.
+        """
+        if name in self._errors:
+            raise self._errors[name]
+        if name not in self._bundles:
+            try:
+                self._bundles[name] = Bundle(find_bundle(name, self._folders), self._threads)
+            except ModelError as error:
+                self._errors[name] = error
+                raise
+        return self._bundles[name]
+
+    def context_for(
+        self,
+        image: NDArray[np.uint8],
+        category: str,
+        mm_per_pixel: float | None = None,
+        shared_cache: MutableMapping[str, Prediction] | None = None,
+    ) -> AnalysisContext:
+        """What a module may know about a picture.
+
+        Args:
+            image: What ``infer`` runs the networks on: the picture, gray (h, w) or BGR (h, w, 3).
+            category: One of ``CATEGORIES``.
+            mm_per_pixel: Spacing of the picture, if known.
+            shared_cache: Bundle name -> its answer for this picture. Modules whose contexts share it share the
+                runs of the networks. One mapping per picture: the whole screen is another picture than its picture area.
+        """
+        predictions: MutableMapping[str, Prediction] = {} if shared_cache is None else shared_cache
+
+        def infer(name: str) -> Prediction:
+            if name not in predictions:
+                predictions[name] = self.bundle(name).infer(image)
+            return predictions[name]
+
+        return AnalysisContext(category, infer, mm_per_pixel)
+
+
+def run_module(module: CadModule, image: Image | tuple[ClipFrame, ...], context: AnalysisContext) -> ModuleResult:
+    """Run one module; whatever it does short of ending the process becomes a result.
+
+    Args:
+        module: Its ``scope`` says whether it wants one image or the frames of a clip.
+        image: Gray, shape (height, width), uint8, or the frames of a clip; the module gets it read-only.
+        context: From ``Runtime.context_for``.
+    """
+    given = _read_only(image)
+    started = time.perf_counter()
+    status: Literal["ok", "unsuitable", "failed", "unavailable"] = "ok"
+    reason, findings = "", Findings()
+    try:
+        analyze: Any = module.analyze
+        findings = module.check(analyze(given, context))
+        _check_untouched(module, given)
+    except UnsuitableImage as error:
+        status, reason, findings = "unsuitable", str(error), Findings()
+    except ModelError as error:
+        status, reason, findings = "unavailable", str(error), Findings()
+    except Exception as error:  # the one broad except: a module must not take the others down
+        log.warning("CAD module %s %s failed", module.name, module.version, exc_info=error)
+        status, reason, findings = "failed", f"{type(error).__name__}: {error}", Findings()
+    return ModuleResult(
+        module=module.name,
+        version=module.version,
+        status=status,
+        reason=_shortened(reason),
+        duration_ms=(time.perf_counter() - started) * 1000,
+        experimental=module.experimental,
+        findings=findings,
+    )
+
+
+def _read_only(image: Image | tuple[ClipFrame, ...]) -> Image | tuple[ClipFrame, ...]:
+    if isinstance(image, tuple):
+        return tuple(ClipFrame(_read_only_view(frame.image), frame.time_s) for frame in image)
+    return _read_only_view(image)
+
+
+def _read_only_view(image: Image) -> Image:
+    view = image.view()
+    view.setflags(write=False)
+    return view
+
+
+def _check_untouched(module: CadModule, given: Image | tuple[ClipFrame, ...]) -> None:
+    """A read-only array can only be changed by first making it writeable, and that can be seen."""
+    images = [frame.image for frame in given] if isinstance(given, tuple) else [given]
+    if any(image.flags.writeable for image in images):
+        raise ModuleContractError(f"{module.name}: made the image writeable; the other modules see it too")
+
+
+def _shortened(reason: str) -> str:
+    line = " ".join(reason.split())
+    return line if len(line) <= MAX_REASON_CHARACTERS else line[: MAX_REASON_CHARACTERS - 3] + "..."
