@@ -1,0 +1,133 @@
+"""Reports, modules and checks as a person reads them on a terminal."""
+
+import importlib.metadata
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cad_modules.contract import CATEGORIES
+from cad_modules.registry import Registry
+from edge_app.doctor import Check
+from edge_app.messages import AnalysisInfo, Report
+from models.bundle import BUILT_IN_BUNDLES, read_card
+from models.errors import ModelError
+
+
+class PictureProgress:
+    """A line that counts pictures while they are analysed; silent where there is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.completed} reports"),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def advance(self, source: str) -> None:
+        """Count one report."""
+        self._progress.update(self._task, advance=1, description=source)
+
+
+def print_report(console: Console, report: Report) -> None:
+    """One report in a few lines."""
+    found = report.classification
+    what = found.category or found.decision
+    of_clip = f" (clip, {report.clip.frames} frames)" if report.clip else ""
+    console.print(f"[bold]{what}[/bold]  {_plain(report.source)}{of_clip}  [dim]{_plain(found.reason)}[/dim]")
+    for analysis in report.analyses:
+        note = " [dim](experimental)[/dim]" if analysis.experimental else ""
+        console.print(f"  {analysis.module}: {_plain(summary(analysis))}{note}", soft_wrap=True)
+
+
+def summary(analysis: AnalysisInfo) -> str:
+    """What a module says, in one line."""
+    if analysis.status != "ok":
+        return f"{analysis.status}: {analysis.reason}"
+    if not analysis.findings:
+        return "nothing found"
+    return ", ".join(
+        f"{finding.feature} {finding.value:.4g}{'' if finding.unit == '1' else ' ' + finding.unit}"
+        for finding in analysis.findings
+    )
+
+
+def print_modules(console: Console, registry: Registry) -> None:
+    """The matrix of modules and categories."""
+    table = Table(title="CAD modules", caption="● serves the category   ○ experimental: not validated against labels")
+    table.add_column("module")
+    for category in CATEGORIES:
+        table.add_column(category.replace("_", "_\n", 1), justify="center")
+    table.add_column("features (unit)", overflow="fold")
+    for module in registry.modules:
+        mark = "○" if module.experimental else "●"
+        features = ", ".join(f"{name} ({unit})" for name, unit in module.features.items())
+        table.add_row(module.name, *(mark if name in module.categories else "" for name in CATEGORIES), features)
+    console.print(table)
+    for missing in registry.unavailable:
+        console.print(f"[red]unavailable[/red] {missing.name}: {_plain(missing.reason)}", soft_wrap=True)
+
+
+def registry_as_json(registry: Registry) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "modules": [
+            {
+                "name": module.name,
+                "version": module.version,
+                "summary": module.summary,
+                "categories": list(module.categories),
+                "features": dict(module.features),
+                "models": list(module.models),
+                "scope": module.scope,
+                "experimental": module.experimental,
+            }
+            for module in registry.modules
+        ],
+        "unavailable": [{"name": missing.name, "reason": missing.reason} for missing in registry.unavailable],
+    }
+
+
+def print_checks(console: Console, checks: list[Check]) -> None:
+    """One line per check."""
+    for check in checks:
+        mark = "[green]ok  [/green]" if check.ok else "[red]fail[/red]"
+        console.print(f"{mark} {check.name}: {_plain(check.text)}", soft_wrap=True)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the program, the libraries that compute, and the model bundles."""
+    found = {}
+    for name in ("edge-cad", "numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime", "paho-mqtt"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    for folder in sorted(path.parent for path in BUILT_IN_BUNDLES.glob("*/card.toml")):
+        try:
+            card = read_card(folder)
+            found[f"model {card.name}"] = f"{card.version} {card.sha256[:12]}"
+        except ModelError as error:
+            found[f"model {folder.name}"] = f"unusable: {error}"
+    return found
+
+
+def _plain(text: str) -> str:
+    """Text with square brackets as such, not as markup."""
+    return text.replace("[", "\\[")
