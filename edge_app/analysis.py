@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import cv2
 import numpy as np
 
-from cad_modules.contract import Image, Overlay
+from cad_modules.contract import CadModule, Image, Overlay
 from cad_modules.registry import Registry, discover
 from cad_modules.runtime import ModuleResult, Runtime, run_module
 from edge_app.records import Analysis, Box, Picture, Plan
+from models.bundle import Prediction
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +44,11 @@ class Analyzer:
     is reported ``failed``; the plan's other modules run in a fresh worker.
 
     Args:
-        registry: The modules, to name the version of one that gave no answer.
         bundle_folders: Where model bundles are looked for before the built-in ones.
         deadline_s: For each module; the first run of a learned one loads its network within it.
     """
 
-    def __init__(self, registry: Registry, bundle_folders: tuple[Path, ...] = (), deadline_s: float = 5.0) -> None:
-        self._registry = registry
+    def __init__(self, bundle_folders: tuple[Path, ...] = (), deadline_s: float = 5.0) -> None:
         self._bundle_folders = bundle_folders
         self._deadline_s = deadline_s
         self._context = multiprocessing.get_context("forkserver")
@@ -67,7 +66,7 @@ class Analyzer:
         """Start the worker now instead of at the first picture."""
         if self._connection is None:
             ours, theirs = self._context.Pipe()
-            self._worker = self._context.Process(  # type: ignore[attr-defined]
+            self._worker = self._context.Process(
                 target=_work, args=(theirs, self._bundle_folders), name="cad-worker", daemon=True
             )
             self._worker.start()
@@ -75,16 +74,26 @@ class Analyzer:
             self._connection = ours
 
     def analyze(self, plan: Plan, picture: Picture) -> tuple[Analysis, ...]:
-        """Run every module of the plan; always one entry per module, in the plan's order."""
+        """Run every module of the plan; always one entry per module, in the plan's order.
+
+        Modules that would serve the plan's categories but cannot be used here follow as ``unavailable``.
+        """
         pixels = picture.frame.pixels
         gray = pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
-        job = _Job(plan.modules, plan.categories, *gray.shape, picture.area, picture.frame.mm_per_pixel)
         analyses: list[Analysis] = []
         while len(analyses) < len(plan.modules):
-            done = len(analyses)
-            rest = replace(job, modules=job.modules[done:], categories=job.categories[done:])
-            analyses.extend(self._run(rest, gray))
-        return tuple(analyses)
+            left = plan.modules[len(analyses) :]
+            names = tuple(module.name for module in left)
+            categories = plan.categories[len(analyses) :]
+            height, width = gray.shape
+            job = _Job(names, categories, height, width, picture.area, picture.frame.mm_per_pixel)
+            analyses.extend(self._run(left, job, gray))
+        unavailable = [
+            Analysis(entry.name, entry.module.version, "unavailable", entry.reason, 0.0, entry.module.experimental)
+            for entry in plan.unusable
+            if entry.module is not None
+        ]
+        return (*analyses, *unavailable)
 
     def close(self) -> None:
         """End the worker."""
@@ -97,7 +106,7 @@ class Analyzer:
             self._worker.close()
         self._connection = self._worker = None
 
-    def _run(self, job: _Job, gray: Image) -> Iterator[Analysis]:
+    def _run(self, modules: tuple[CadModule, ...], job: _Job, gray: Image) -> Iterator[Analysis]:
         """Entries for the job's modules up to and including the first that cost the worker its life."""
         try:
             self.start()
@@ -106,26 +115,21 @@ class Analyzer:
             self._connection.send_bytes(np.ascontiguousarray(gray).data)
         except (BrokenPipeError, ConnectionResetError):
             self._replace_worker()
-            yield self._missing(job.modules[0], "failed", "the analysis process ended", 0.0)
+            yield _missing(modules[0], "failed", "the analysis process ended", 0.0)
             return
-        for name in job.modules:
+        for module in modules:
             try:
                 if not self._connection.poll(self._deadline_s):
                     self._replace_worker()
                     reason = f"no answer within {self._deadline_s:g} s"
-                    yield self._missing(name, "timed_out", reason, self._deadline_s * 1000)
+                    yield _missing(module, "timed_out", reason, self._deadline_s * 1000)
                     return
                 result: ModuleResult = self._connection.recv()
             except (EOFError, ConnectionResetError):
                 code = self._replace_worker()
-                yield self._missing(name, "failed", f"the module ended its process (exit code {code})", 0.0)
+                yield _missing(module, "failed", f"the module ended its process (exit code {code})", 0.0)
                 return
             yield _entry(result)
-
-    def _missing(self, name: str, status: str, reason: str, duration_ms: float) -> Analysis:
-        log.warning("module %s: %s: %s", name, status, reason)
-        module = self._registry.module(name)
-        return Analysis(name, module.version, status, reason, duration_ms, module.experimental)  # type: ignore[arg-type]
 
     def _replace_worker(self) -> int | None:
         code = None
@@ -135,6 +139,11 @@ class Analyzer:
             code = self._worker.exitcode
         self.close()
         return code
+
+
+def _missing(module: CadModule, status: Literal["failed", "timed_out"], reason: str, duration_ms: float) -> Analysis:
+    log.warning("CAD module %s: %s: %s", module.name, status, reason)
+    return Analysis(module.name, module.version, status, reason, duration_ms, module.experimental)
 
 
 def _entry(result: ModuleResult) -> Analysis:
@@ -168,11 +177,12 @@ def _results(job: _Job, screen: Image, registry: Registry, runtime: Runtime) -> 
     area = job.area
     picture = screen[area.y : area.y + area.height, area.x : area.x + area.width]
     picture.setflags(write=False)
-    inferences = runtime.picture(picture)
+    predictions: dict[str, Prediction] = {}
     for name, category in zip(job.modules, job.categories, strict=True):
         module = registry.module(name)
         on_screen = module.looks_at == "screen"
-        context = runtime.context(inferences, category, job.mm_per_pixel)
+        cache = {} if on_screen else predictions
+        context = runtime.context_for(screen if on_screen else picture, category, job.mm_per_pixel, cache)
         result = run_module(module, screen if on_screen else picture, context)
         if not on_screen:
             moved = tuple(_shift(overlay, area.x, area.y) for overlay in result.findings.overlays)

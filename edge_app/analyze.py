@@ -70,6 +70,6 @@ def analyze_paths(
     if category is not None:
         classifier = GivenCategory(category, classifier)
     registry = discover()
-    with Analyzer(registry, deadline_s=deadline_s) as analyzer, open_path(paths, on_error=on_error) as source:
+    with Analyzer(deadline_s=deadline_s) as analyzer, open_path(paths, on_error=on_error) as source:
         pipeline = Pipeline(device_id, classifier, registry, analyzer, deliver, interval_s)
         pipeline.run(source.frames())

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cad_modules.contract import CATEGORIES
 from edge_app.records import CategoryScore, Classification, ModelIdentity, Picture
-from models.bundle import Bundle
+from models.bundle import Bundle, Card
 from models.errors import BundleRejected
 
 REJECT_LABEL: Final = "reject"
@@ -41,12 +41,10 @@ class Classifier:
         self._bundle = Bundle(folder, threads)
         card = self._bundle.card
         if card.labels != (*CATEGORIES, REJECT_LABEL):
-            raise BundleRejected(f"{folder.name}: its labels are {card.labels}, not the categories and {REJECT_LABEL!r}")
-        try:
-            self._reject_threshold = float(card.metrics["reject_threshold"] if reject_threshold is None else reject_threshold)
-            self._accept_threshold = float(card.metrics["accept_threshold"] if accept_threshold is None else accept_threshold)
-        except (KeyError, TypeError, ValueError) as error:
-            raise BundleRejected(f"{folder.name}: the card has no threshold {error}") from error
+            expected = f"the categories and {REJECT_LABEL!r}"
+            raise BundleRejected(f"{folder.name}: its labels are {card.labels}, not {expected}")
+        self._reject_threshold = reject_threshold or _threshold(folder, card, "reject_threshold")
+        self._accept_threshold = accept_threshold or _threshold(folder, card, "accept_threshold")
         self.model = ModelIdentity(card.name, card.version, card.sha256)
 
     def classify(self, picture: Picture) -> Classification:
@@ -81,6 +79,13 @@ class Classifier:
             return Classification("ambiguous", None, reason, prediction_set, scores, ood_score, self.model)
         reason = f"not sure between {len(prediction_set)} categories"
         return Classification("rejected", None, reason, (), scores, ood_score, self.model)
+
+
+def _threshold(folder: Path, card: Card, name: str) -> float:
+    value = card.metrics.get(name)
+    if not isinstance(value, float) or not 0 < value <= 1:
+        raise BundleRejected(f"{folder.name}: the card's metrics have no {name} between 0 and 1")
+    return value
 
 
 def _smallest_set(scores: tuple[CategoryScore, ...], level: float) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ def analyze(
     interval: Annotated[
         float, typer.Option(help="Of a clip, seconds between two analysed frames; 0 analyses every frame.", min=0)
     ] = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="One report per line (JSON Lines) on standard output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One report per line (JSON Lines).")] = False,
 ) -> None:
     """Analyse files: one report per picture; of a clip, one per analysed frame and one for the whole.
 
@@ -157,11 +157,13 @@ def modules(as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(registry_as_json(registry), indent=2))
     else:
         print_modules(Console(), registry)
-    raise typer.Exit(FAILED if registry.unavailable else 0)
+    raise typer.Exit(FAILED if registry.unusable else 0)
 
 
 @app.command()
-def schema(what: Annotated[str, typer.Argument(help="report, config (JSON Schema) or asyncapi (AsyncAPI 3.0).")]) -> None:
+def schema(
+    what: Annotated[str, typer.Argument(help="report, config (JSON Schema) or asyncapi (AsyncAPI 3.0).")],
+) -> None:
     """Print the schema of what leaves the box, made from the same models that write it."""
     from edge_app import schemas
 

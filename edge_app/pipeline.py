@@ -148,7 +148,7 @@ class Pipeline:
     def _report(self, candidate: Candidate, timing_ms: dict[str, float]) -> tuple[Analysis, ...]:
         started = time.perf_counter()
         plan = routing.choose_modules(candidate.classification, self._registry)
-        analyses = self._analyzer.analyze(plan, candidate.picture) if plan.modules else ()
+        analyses = self._analyzer.analyze(plan, candidate.picture)
         timing_ms = {**timing_ms, "analysis": _since(started)}
         frame = candidate.picture.frame
         self._send(reporting.build_report(self._device_id, frame, candidate.classification, analyses, timing_ms))

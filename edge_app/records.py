@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cad_modules.contract import Finding, Overlay
+from cad_modules.contract import CadModule, Finding, Overlay
+from cad_modules.registry import UnusableModule
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,11 @@ class Classification:
 class Plan:
     """Which modules run on a picture, and as what."""
 
-    category: str | None
-    modules: tuple[str, ...]
+    modules: tuple[CadModule, ...] = ()
     categories: tuple[str, ...] = ()
     """For each module, the category that it is told."""
+    unusable: tuple[UnusableModule, ...] = ()
+    """Modules of the same categories that cannot be used here."""
 
 
 @dataclass(frozen=True, slots=True)

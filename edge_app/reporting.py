@@ -56,7 +56,10 @@ def build_clip_report(device_id: str, view: View) -> Report:
         scope="clip",
         source=view.first.source,
         clip=ClipInfo(
-            frames=view.frames, analysed=view.analysed, start=view.first.captured_at, duration_s=round(view.duration_s, 3)
+            frames=view.frames,
+            analysed=view.analysed,
+            start=view.first.captured_at,
+            duration_s=round(view.duration_s, 3),
         ),
         classification=_classification(view.classification()),
         analyses=tuple(_analysis(analysis) for analysis in view.analyses()),

@@ -1,6 +1,7 @@
 """From what a picture shows to the CAD modules that run on it."""
 
-from cad_modules.registry import Registry
+from cad_modules.contract import CadModule
+from cad_modules.registry import Registry, UnusableModule
 from edge_app.records import Classification, Plan
 
 
@@ -10,9 +11,17 @@ def choose_modules(classification: Classification, registry: Registry, scope: st
     A module that serves several categories of an ambiguous picture is told the most probable one. A rejected picture
     gets an empty plan.
     """
-    chosen: dict[str, str] = {}
+    chosen: dict[str, tuple[CadModule, str]] = {}
+    unusable: dict[str, UnusableModule] = {}
     for category in classification.prediction_set:
         for module in registry.serving(category):
             if module.scope == scope:
-                chosen.setdefault(module.name, category)
-    return Plan(classification.category, tuple(chosen), tuple(chosen.values()))
+                chosen.setdefault(module.name, (module, category))
+        for entry in registry.unusable_for(category):
+            if entry.module is not None and entry.module.scope == scope:
+                unusable.setdefault(entry.name, entry)
+    return Plan(
+        modules=tuple(module for module, _ in chosen.values()),
+        categories=tuple(category for _, category in chosen.values()),
+        unusable=tuple(unusable.values()),
+    )

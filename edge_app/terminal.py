@@ -80,7 +80,7 @@ def print_modules(console: Console, registry: Registry) -> None:
         features = ", ".join(f"{name} ({unit})" for name, unit in module.features.items())
         table.add_row(module.name, *(mark if name in module.categories else "" for name in CATEGORIES), features)
     console.print(table)
-    for missing in registry.unavailable:
+    for missing in registry.unusable:
         console.print(f"[red]unavailable[/red] {missing.name}: {_plain(missing.reason)}", soft_wrap=True)
 
 
@@ -100,7 +100,7 @@ def registry_as_json(registry: Registry) -> dict[str, Any]:
             }
             for module in registry.modules
         ],
-        "unavailable": [{"name": missing.name, "reason": missing.reason} for missing in registry.unavailable],
+        "unavailable": [{"name": missing.name, "reason": missing.reason} for missing in registry.unusable],
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import cv2
@@ -115,9 +115,25 @@ class View:
         category, agreeing = self._accepted.most_common(1)[0] if self._accepted else (None, 0)
         if category is not None and agreeing >= AGREEING * self.frames:
             reason = f"{category} in {agreeing} of {self.frames} frames"
-            return Classification("accepted", category, reason, (category,), scores, ood_score, latest.model, latest.head)
+            return replace(
+                latest,
+                decision="accepted",
+                category=category,
+                reason=reason,
+                prediction_set=(category,),
+                scores=scores,
+                ood_score=ood_score,
+            )
         reason = f"no category in more than {agreeing} of {self.frames} frames"
-        return Classification("rejected", None, reason, (), scores, ood_score, latest.model, latest.head)
+        return replace(
+            latest,
+            decision="rejected",
+            category=None,
+            reason=reason,
+            prediction_set=(),
+            scores=scores,
+            ood_score=ood_score,
+        )
 
     def analyses(self) -> tuple[Analysis, ...]:
         """One entry per module: each feature's median over the analysed frames, its interval the frames' 95 % range."""
@@ -131,13 +147,16 @@ class View:
         self._ood += classification.ood_score
         if classification.scores:
             self._scored += 1
-            self._probabilities.update({score.category: score.probability for score in classification.scores})  # type: ignore[arg-type]
+            self._probabilities.update({score.category: score.probability for score in classification.scores})
         if classification.category is not None:
             self._accepted[classification.category] += 1
 
 
 def sharpness(picture: Picture) -> float:
-    """Variance of the Laplacian of a sample of the picture: higher is sharper (J. L. Pech-Pacheco et al., ICPR 2000)."""
+    """Variance of the Laplacian of a sample of the picture: higher is sharper.
+
+    Source: J. L. Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy, ICPR 2000.
+    """
     step = max(1, min(picture.area.height, picture.area.width) // 256)
     sample = np.ascontiguousarray(picture.pixels[::step, ::step])
     gray = sample if sample.ndim == 2 else np.ascontiguousarray(sample[:, :, 1])

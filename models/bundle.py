@@ -128,14 +128,18 @@ class Bundle:
         spec, name = self.card.input, self.folder.name
         expected = [1, spec.height, spec.width, 1 if spec.colour == "gray" else 3]
         if list(self._input["shape"]) != expected:
-            raise BundleRejected(f"{name}: the network's input is {list(self._input['shape'])}, the card says {expected}")
+            raise BundleRejected(
+                f"{name}: the network's input is {list(self._input['shape'])}, the card says {expected}"
+            )
         if self._input["dtype"] is not np.int8 or self._output["dtype"] is not np.int8:
             raise BundleRejected(f"{name}: the network is not int8 in and out")
         scale, zero_point = self._input["quantization"]
         if abs(scale - INPUT_SCALE) > 1e-6 or zero_point != 0:
             raise BundleRejected(f"{name}: input scale {scale:.6f}, zero point {zero_point}; expected 1/128 and 0")
         if self._output["shape"][-1] != len(self.card.labels):
-            raise BundleRejected(f"{name}: {self._output['shape'][-1]} outputs, {len(self.card.labels)} labels on the card")
+            raise BundleRejected(
+                f"{name}: {self._output['shape'][-1]} outputs, {len(self.card.labels)} labels on the card"
+            )
 
     def _check_golden(self) -> None:
         path = self.folder / "golden" / "vectors.npz"

@@ -48,7 +48,7 @@ def to_colour(image: NDArray[np.uint8], colour: str) -> NDArray[np.uint8]:
     """
     if colour == "gray":
         gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        return gray[:, :, np.newaxis]
+        return np.asarray(gray, np.uint8)[:, :, np.newaxis]
     return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
