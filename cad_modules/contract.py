@@ -37,7 +37,7 @@ class ModuleContractError(Exception):
     """A module or its answer is not what it declared: a bug of the module."""
 
 
-class UnsuitableImage(Exception):  # noqa: N818 (the word that modules raise; not a fault)
+class UnsuitableImage(Exception):
     """The picture cannot be analysed by this module; the text says why, for the person at the device."""
 
 

@@ -87,13 +87,15 @@ class Runtime:
             category: One of ``CATEGORIES``.
             mm_per_pixel: Spacing of the picture, if known.
             shared_cache: Bundle name -> its answer for this picture. Modules whose contexts share it share the
-                runs of the networks. One mapping per picture: the whole screen is another picture than its picture area.
+                runs of the networks. One mapping per picture: the whole screen is another one than its picture area.
         """
         predictions: MutableMapping[str, Prediction] = {} if shared_cache is None else shared_cache
 
         def infer(name: str) -> Prediction:
             if name not in predictions:
-                predictions[name] = self.bundle(name).infer(image)
+                prediction = self.bundle(name).infer(image)
+                prediction.values.setflags(write=False)  # the next module reads it too
+                predictions[name] = prediction
             return predictions[name]
 
         return AnalysisContext(category, infer, mm_per_pixel)

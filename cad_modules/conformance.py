@@ -1,0 +1,258 @@
+"""What every CAD module must hold to, as checks that its author can run: ``check_module(MODULE)``.
+
+Pictures and network outputs are drawn (``phantoms.py``): blank, tiny, odd-sized, noisy and flat ones. No check says
+that a measurement is right; the module's own tests do that.
+"""
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from cad_modules.contract import (
+    WITHOUT_SPACING,
+    AnalysisContext,
+    CadModule,
+    ClipFrame,
+    Findings,
+    Image,
+    ModuleContractError,
+    Overlay,
+    UnsuitableImage,
+)
+from cad_modules.phantoms import BundleShape, outputs, pictures
+from models.bundle import Prediction, find_bundle, read_card
+from models.errors import ModelError
+
+SPACING_MM: Final = 0.2
+FRAME_S: Final = 0.05
+CLIP_FRAMES: Final = 12
+EDGE_TOLERANCE_PIXELS: Final = 2.0
+"""Overlays may stand this far outside of the picture, whose first pixel's centre is (0, 0)."""
+SCALING_TOLERANCE: Final = 1e-6
+_POWER: Final = {"mm": 1, "mm2": 2, "ml": 3}
+_PX3_TO_ML: Final = 1e-3
+_WORDS: Final = r"[a-z][a-z0-9]*(_[a-z0-9]+)*"
+_FEWEST_POINTS: Final = {"polygon": 3, "ellipse": 32, "line": 2, "box": 2, "heatmap": 2}
+
+
+class NotConformantError(ModuleContractError):
+    """A module breaks the contract; the text says which module, on which picture, and how."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """A picture that a module must be able to measure."""
+
+    name: str
+    images: tuple[Image, ...]
+    """One for a module that looks at frames; the frames of a clip for one that looks at clips."""
+    predictions: Mapping[str, Prediction] = field(default_factory=dict)
+    """What each bundle says of it."""
+
+
+def check_module(
+    module: CadModule,
+    examples: Iterable[Example] = (),
+    bundles: Mapping[str, BundleShape] | None = None,
+    bundle_folders: Iterable[Path] = (),
+) -> None:
+    """Run every check on a module.
+
+    Args:
+        module: The ``MODULE`` of a package.
+        examples: Pictures that it can measure; every check runs on them too. Without any, a module that only ever says
+            "unsuitable" on the drawn ones is not conformant: there was nothing to check.
+        bundles: The shapes of bundles that have no card yet.
+        bundle_folders: Where the other bundles' cards are looked for before the built-in ones.
+
+    Raises:
+        NotConformantError: The first check that fails.
+    """
+    check_declaration(module)
+    cases = tuple(_cases(module, tuple(examples), _shapes(module, bundles or {}, tuple(bundle_folders))))
+    check_answers(cases)
+    check_repeatable(cases)
+    check_spacing(cases)
+
+
+def check_declaration(module: CadModule) -> None:
+    """Name, version, summary and features are such that a report can carry them."""
+    if not re.fullmatch(_WORDS, module.name):
+        raise NotConformantError(f"{module.name!r}: a module's name is lower-case words joined by underscores")
+    if not re.fullmatch(r"\d+\.\d+\.\d+\S*", module.version):
+        raise NotConformantError(f"{module.name}: version {module.version!r} is not like 1.0.0")
+    if not module.summary.strip() or "\n" in module.summary:
+        raise NotConformantError(f"{module.name}: the summary is one line of text")
+    for feature, unit in module.features.items():
+        if not re.fullmatch(_WORDS, feature) or not unit.strip():
+            raise NotConformantError(f"{module.name}: feature {feature!r} in {unit!r}; a ratio's unit is '1'")
+        if unit in WITHOUT_SPACING.values():
+            raise NotConformantError(f"{module.name}: declare {feature} in mm, mm2 or ml; pixels are the fallback")
+    if len(set(module.categories)) != len(module.categories):
+        raise NotConformantError(f"{module.name}: a category is named twice")
+    if len(inspect.signature(module.analyze).parameters) != 2:
+        raise NotConformantError(f"{module.name}: analyze takes (image, context)")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """A module before one picture, as one category, with or without spacing."""
+
+    module: CadModule
+    name: str
+    images: tuple[Image, ...]
+    predictions: Mapping[str, Prediction]
+    category: str
+    spacing: float | None
+    must_answer: bool = False
+
+    def __str__(self) -> str:
+        spacing = "no spacing" if self.spacing is None else f"{self.spacing} mm per pixel"
+        return f"{self.module.name} on {self.name!r} as {self.category} with {spacing}"
+
+    def run(self) -> Findings | None:
+        """The answer; None if the picture is unsuitable."""
+        given: Any = self.images[0]
+        if self.module.scope == "clip":
+            given = tuple(ClipFrame(image, number * FRAME_S) for number, image in enumerate(self.images))
+        analyze: Callable[[Any, AnalysisContext], Findings] = self.module.analyze
+        try:
+            return self.module.check(analyze(given, AnalysisContext(self.category, self._infer, self.spacing)))
+        except UnsuitableImage as error:
+            if not str(error).strip():
+                raise NotConformantError(f"{self}: UnsuitableImage without a reason") from error
+            if self.must_answer and self.spacing is not None:
+                raise NotConformantError(f"{self}: an example is said to be unsuitable: {error}") from error
+            return None
+        except NotConformantError:
+            raise
+        except Exception as error:
+            raise NotConformantError(f"{self}: raised {type(error).__name__}: {error}") from error
+
+    def _infer(self, name: str) -> Prediction:
+        if name not in self.predictions:
+            raise NotConformantError(f"{self}: asked for the bundle {name!r}, which it does not declare")
+        return self.predictions[name]
+
+
+def check_answers(cases: Iterable[Case]) -> None:
+    """On every picture: declared findings, overlays inside, the picture untouched, no stray error."""
+    measured = 0
+    for case in cases:
+        before = [image.tobytes() for image in case.images]
+        answer = case.run()
+        if [image.tobytes() for image in case.images] != before or any(image.flags.writeable for image in case.images):
+            raise NotConformantError(f"{case}: the picture was changed or made writeable")
+        if answer is not None:
+            measured += len(answer.findings)
+            _check_findings(case, answer)
+            for overlay in answer.overlays:
+                _check_overlay(case, overlay)
+    if not measured:
+        raise NotConformantError("no picture gave a single finding: hand in an example that the module can measure")
+
+
+def check_repeatable(cases: Iterable[Case]) -> None:
+    """The same picture gives the same answer, whatever was analysed in between."""
+    first = [(case, case.run()) for case in cases]
+    for case, expected in reversed(first):
+        if case.run() != expected:
+            raise NotConformantError(f"{case}: a second run gave another answer: the module keeps state")
+
+
+def check_spacing(cases: Iterable[Case]) -> None:
+    """Lengths, areas and volumes in mm, mm2 and ml are those in pixels times the spacing."""
+    for case in cases:
+        if case.spacing is None:
+            continue
+        bare = _values(replace(case, spacing=None).run())
+        for feature, (value, unit) in _values(case.run()).items():
+            if unit not in _POWER or feature not in bare:
+                continue
+            expected = bare[feature][0] * case.spacing ** _POWER[unit] * (_PX3_TO_ML if unit == "ml" else 1)
+            if not math.isclose(value, expected, rel_tol=SCALING_TOLERANCE, abs_tol=1e-9):
+                raise NotConformantError(f"{case}: {feature} is {value} {unit}, its pixels make {expected}")
+
+
+def _shapes(
+    module: CadModule, known: Mapping[str, BundleShape], folders: tuple[Path, ...]
+) -> tuple[tuple[str, BundleShape], ...]:
+    shapes = []
+    for name in module.models:
+        try:
+            shape = known[name] if name in known else BundleShape.of(read_card(find_bundle(name, folders)))
+        except ModelError as error:
+            raise NotConformantError(f"{module.name}: bundle {name!r} has no card and no shape was given") from error
+        shapes.append((name, shape))
+    return tuple(shapes)
+
+
+def _cases(
+    module: CadModule, examples: tuple[Example, ...], shapes: tuple[tuple[str, BundleShape], ...]
+) -> Iterator[Case]:
+    """Every picture with drawn outputs in turn, one picture with all of them, and the examples as every category."""
+    for example in examples:
+        for category in module.categories:
+            for spacing in (None, SPACING_MM):
+                images = tuple(_read_only(image) for image in example.images)
+                yield Case(module, example.name, images, example.predictions, category, spacing, must_answer=True)
+    kinds = max((len(outputs(shape)) for _, shape in shapes), default=1)
+    number = 0
+    for name, image in pictures():
+        for kind in range(kinds) if name == "tissue" else sorted({number % kinds, (number + 3) % kinds}):
+            chosen = [(bundle, outputs(shape)[kind % len(outputs(shape))]) for bundle, shape in shapes]
+            title = ", ".join((name, *(f"{bundle}: {drawn}" for bundle, (drawn, _) in chosen)))
+            predictions = {bundle: prediction for bundle, (_, prediction) in chosen}
+            category = module.categories[number % len(module.categories)]
+            for spacing in (None, SPACING_MM):
+                yield Case(module, title, _frames(module, image), predictions, category, spacing)
+            number += 1
+
+
+def _frames(module: CadModule, image: Image) -> tuple[Image, ...]:
+    if module.scope == "frame":
+        return (image,)
+    return tuple(_read_only(np.roll(image, number % 4, axis=1)) for number in range(CLIP_FRAMES))
+
+
+def _read_only(image: Image) -> Image:
+    image = image.copy()
+    image.setflags(write=False)
+    return image
+
+
+def _check_findings(case: Case, answer: Findings) -> None:
+    names = [finding.feature for finding in answer.findings]
+    if len(set(names)) != len(names):
+        raise NotConformantError(f"{case}: a feature is reported twice: {names}")
+    for finding in answer.findings:
+        declared = case.module.features[finding.feature]
+        expected = WITHOUT_SPACING.get(declared, declared) if case.spacing is None else declared
+        if finding.unit != expected:
+            raise NotConformantError(f"{case}: {finding.feature} in {finding.unit}, expected {expected}")
+
+
+def _check_overlay(case: Case, overlay: Overlay) -> None:
+    where = f"{case}: overlay {overlay.kind} {overlay.label!r}"
+    fewest = _FEWEST_POINTS.get(overlay.kind)
+    if fewest is None or not overlay.label.strip():
+        raise NotConformantError(f"{where}: unknown kind or no label")
+    if len(overlay.points) < fewest or (fewest == 2 and len(overlay.points) > 2):
+        raise NotConformantError(f"{where} has {len(overlay.points)} points, expected {fewest}")
+    height, width = case.images[0].shape
+    low, tolerance = -0.5, EDGE_TOLERANCE_PIXELS
+    for x, y in overlay.points:  # NaN fails these comparisons too
+        if not (low - tolerance <= x < width + low + tolerance and low - tolerance <= y < height + low + tolerance):
+            raise NotConformantError(f"{where} has the point ({x}, {y}) outside of the {width} x {height} picture")
+    if bool(overlay.values) != (overlay.kind == "heatmap"):
+        raise NotConformantError(f"{where}: every heatmap has values, and nothing else has")
+
+
+def _values(answer: Findings | None) -> dict[str, tuple[float, str]]:
+    return {finding.feature: (finding.value, finding.unit) for finding in (answer.findings if answer else ())}
