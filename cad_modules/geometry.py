@@ -119,11 +119,17 @@ def border_fraction(outline: Points, height: int, width: int, margin: float = 1.
         margin: Points that are nearer to the edge than this, in pixels, lie on it.
     """
     following = np.roll(outline, -1, axis=0)
-    middle = (outline + following) / 2
     lengths = np.hypot(*(following - outline).T)
-    low, high = middle.min(initial=math.inf, axis=1), np.array((width - 1, height - 1)) - middle
-    on_edge = (low < margin - 0.5) | (high.min(axis=1) < margin - 0.5)
-    return float(lengths[on_edge].sum() / max(lengths.sum(), 1e-9))
+    cut = on_border((outline + following) / 2, height, width, margin)
+    return float(lengths[cut].sum() / max(lengths.sum(), 1e-9))
+
+
+def on_border(points: Points, height: int, width: int, margin: float = 1.0) -> NDArray[np.bool_]:
+    """Which points lie within a margin (pixels) of the picture's edge, shape (n,)."""
+    low = points.min(axis=1, initial=math.inf) + 0.5
+    high = (np.array((width - 0.5, height - 0.5)) - points).min(axis=1)
+    near: NDArray[np.bool_] = (low < margin) | (high < margin)
+    return near
 
 
 def crossings(outline: Points, y: float) -> NDArray[np.float64]:
@@ -202,15 +208,23 @@ class Ellipse:
         return float(np.sqrt(np.mean(distance**2)) / math.sqrt(self.semi_major * self.semi_minor))
 
 
-def fit_ellipse(outline: Points) -> Ellipse | None:
+def fit_ellipse(outline: Points, picture: tuple[int, int] | None = None) -> Ellipse | None:
     """The ellipse nearest to an outline by least squares, or None if there is none (a line, too few points).
 
     The outline is first given points at equal distances, so that no part of it weighs more than another.
+
+    Args:
+        outline: Closed, in pixels.
+        picture: Height and width of the picture, to leave out where the shape is cut off by its edge.
     """
     if len(outline) < 5 or area(outline) < 1:
         return None
     even = resampled(outline, 256)
-    middle, spread = even.mean(axis=0), even.std()
+    if picture is not None:
+        even = even[~on_border(even, *picture)]
+        if len(even) < 5:
+            return None
+    middle, spread = even.mean(axis=0), max(float(even.std()), 1e-6)
     # The fit is in single precision: near the origin and at unit size it loses nothing.
     (x, y), (first, second), degrees = cv2.fitEllipse(((even - middle) / spread).astype(np.float32))
     if not all(map(math.isfinite, (x, y, first, second, degrees))) or min(first, second) <= 0:
