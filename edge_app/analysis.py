@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final, Literal
@@ -46,10 +47,17 @@ class Analyzer:
     Args:
         bundle_folders: Where model bundles are looked for before the built-in ones.
         deadline_s: For each module; the first run of a learned one loads its network within it.
+        entry_points: The modules, as for ``registry.discover``; None: those that are installed.
     """
 
-    def __init__(self, bundle_folders: tuple[Path, ...] = (), deadline_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        bundle_folders: tuple[Path, ...] = (),
+        deadline_s: float = 5.0,
+        entry_points: tuple[EntryPoint, ...] | None = None,
+    ) -> None:
         self._bundle_folders = bundle_folders
+        self._entry_points = entry_points
         self._deadline_s = deadline_s
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["cad_modules.runtime"])
@@ -67,7 +75,7 @@ class Analyzer:
         if self._connection is None:
             ours, theirs = self._context.Pipe()
             self._worker = self._context.Process(
-                target=_work, args=(theirs, self._bundle_folders), name="cad-worker", daemon=True
+                target=_work, args=(theirs, self._bundle_folders, self._entry_points), name="cad-worker", daemon=True
             )
             self._worker.start()
             theirs.close()
@@ -112,7 +120,7 @@ class Analyzer:
             self.start()
             assert self._connection is not None
             self._connection.send(job)
-            self._connection.send_bytes(np.ascontiguousarray(gray).data)
+            self._connection.send_bytes(np.ascontiguousarray(gray).reshape(-1).data)
         except (BrokenPipeError, ConnectionResetError):
             self._replace_worker()
             yield _missing(modules[0], "failed", "the analysis process ended", 0.0)
@@ -159,11 +167,13 @@ def _entry(result: ModuleResult) -> Analysis:
     )
 
 
-def _work(connection: Connection, bundle_folders: tuple[Path, ...]) -> None:
+def _work(
+    connection: Connection, bundle_folders: tuple[Path, ...], entry_points: tuple[EntryPoint, ...] | None
+) -> None:
     """The worker process: one result per module, until the other end closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
-    registry = discover(bundle_folders)
+    registry = discover(bundle_folders, entry_points)
     runtime = Runtime(bundle_folders)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:

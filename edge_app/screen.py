@@ -14,6 +14,10 @@ FLAT_RANGE: Final = 10
 """A screen whose 0.5 and 99.5 percentiles are closer than this shows nothing (gray levels)."""
 BACKGROUND_MARGIN: Final = 10
 """A pixel this much brighter than the screen's background belongs to something (gray levels)."""
+BACKGROUND_SHARE: Final = 0.1
+"""A level that fills this part of the screen evenly is background."""
+BRIGHTEST_BACKGROUND: Final = 64
+"""Above this level it would be a picture."""
 SATURATED: Final = 150
 """HSV saturation from which a plain colour is taken for a "no signal" screen."""
 BAR_COLOURS: Final = 6
@@ -77,8 +81,7 @@ def _picture_area(gray: NDArray[np.uint8], step: int, whole: Box) -> Box:
 
     Lines, ticks and small text vanish in the opening; the closing joins a sector's bright parts.
     """
-    background = float(np.percentile(gray, 2))
-    bright = (gray > background + BACKGROUND_MARGIN).astype(np.uint8)
+    bright = (gray > _background(gray) + BACKGROUND_MARGIN).astype(np.uint8)
     shorter = min(gray.shape)
     opened = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     reach = max(3, round(GAP * shorter) | 1)
@@ -94,6 +97,15 @@ def _picture_area(gray: NDArray[np.uint8], step: int, whole: Box) -> Box:
     x0, x1 = _snap(int(left.min()) * step, int(right.max()) * step, whole.width)
     y0, y1 = _snap(int(top.min()) * step, int(bottom.max()) * step, whole.height)
     return Box(x0, y0, x1 - x0, y1 - y0)
+
+
+def _background(gray: NDArray[np.uint8]) -> float:
+    """The level of the screen around the picture: the brightest dark level that fills a good part of it evenly."""
+    levels = gray.astype(np.int16)
+    even = (np.abs(np.diff(levels, axis=0))[:, :-1] <= 1) & (np.abs(np.diff(levels, axis=1))[:-1] <= 1)
+    counts = np.bincount(gray[:-1, :-1][even], minlength=256)[:BRIGHTEST_BACKGROUND]
+    common = np.flatnonzero(counts >= BACKGROUND_SHARE * gray.size)
+    return float(common.max()) if common.size else float(np.percentile(gray, 2))
 
 
 def _snap(start: int, end: int, size: int) -> tuple[int, int]:

@@ -1,0 +1,165 @@
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from fakes.pictures import FakeRouter, frame, sector
+from numpy.typing import NDArray
+
+from cad_modules.contract import CadModule, Finding, Findings
+from cad_modules.registry import Registry
+from edge_app.messages import Report
+from edge_app.pipeline import Pipeline
+from edge_app.records import Analysis, Frame, Picture, Plan
+
+MODULE = CadModule("mean", "1.0.0", "mean", ("us_cardiac",), {"mean": "1"}, lambda image, context: Findings())
+REGISTRY = Registry((MODULE,))
+RATE_HZ = 25
+
+
+class FakeAnalyzer:
+    """Measures the picture's mean in this process; remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[Picture] = []
+
+    def analyze(self, plan: Plan, picture: Picture) -> tuple[Analysis, ...]:
+        self.given.append(picture)
+        finding = Finding("mean", float(picture.pixels.mean()), "1")
+        return tuple(Analysis(module.name, "1.0.0", "ok", "", 1.0, True, (finding,)) for module in plan.modules)
+
+
+class Box:
+    """A pipeline with everything around it faked."""
+
+    def __init__(self, live: bool = False, interval_s: float = 1.0, answer: str | None = "us_cardiac") -> None:
+        self.reports: list[Report] = []
+        self.router = FakeRouter(answer)
+        self.analyzer = FakeAnalyzer()
+        self.pipeline = Pipeline("cart-7", self.router, REGISTRY, self.analyzer, self.reports.append, interval_s, live)
+
+    def scopes(self) -> list[str]:
+        return [report.scope for report in self.reports]
+
+
+def moving(seconds: float, clip_id: str = "clip", start_s: float = 0.0, seed: int = 0) -> Iterator[Frame]:
+    pixels = sector(seed)
+    for number in range(round(seconds * RATE_HZ)):
+        yield frame(np.roll(pixels, number % 5, axis=0), number, clip_id, start_s + number / RATE_HZ)
+
+
+def standing(seconds: float, pixels: NDArray[np.uint8], start_s: float = 0.0) -> Iterator[Frame]:
+    for number in range(round(seconds * RATE_HZ)):
+        yield frame(pixels, number, "live", start_s + number / RATE_HZ)
+
+
+def test_still_picture_is_reported_once_with_its_modules() -> None:
+    box = Box()
+    box.pipeline.run([frame(sector())])
+    (report,) = box.reports
+    assert report.scope == "frame"
+    assert report.classification.category == "us_cardiac"
+    assert [analysis.module for analysis in report.analyses] == ["mean"]
+    assert report.frame is not None and (report.frame.width, report.frame.height) == (320, 240)
+    assert set(report.timing_ms) == {"screen", "classify", "analysis"}
+
+
+def test_unknown_picture_runs_nothing_and_is_reported() -> None:
+    box = Box(answer=None)
+    box.pipeline.run([frame(sector())])
+    (report,) = box.reports
+    assert report.classification.decision == "rejected"
+    assert report.analyses == ()
+
+
+def test_blank_still_picture_is_reported_as_refused_without_asking_the_network() -> None:
+    box = Box()
+    box.pipeline.run([frame(np.zeros((200, 200), np.uint8))])
+    (report,) = box.reports
+    assert report.classification.decision == "rejected"
+    assert "black" in report.classification.reason
+    assert box.router.asked == []
+
+
+def test_clip_gives_one_report_per_interval_and_one_for_the_whole() -> None:
+    box = Box(interval_s=1.0)
+    box.pipeline.run(moving(3.0))
+    assert box.scopes() == ["frame", "frame", "frame", "clip"]
+    clip = box.reports[-1]
+    assert clip.clip is not None and (clip.clip.frames, clip.clip.analysed) == (75, 3)
+    assert clip.classification.reason == "us_cardiac in 75 of 75 frames"
+    (finding,) = clip.analyses[0].findings
+    assert finding.interval is not None and finding.interval[0] <= finding.value <= finding.interval[1]
+
+
+def test_every_frame_of_a_clip_is_analysed_with_interval_zero() -> None:
+    box = Box(interval_s=0.0)
+    box.pipeline.run(moving(0.4))
+    assert box.scopes() == ["frame"] * 10 + ["clip"]
+
+
+def test_two_clips_are_two_views() -> None:
+    box = Box()
+    box.pipeline.run([*moving(0.5, "one"), *moving(0.5, "two", seed=1)])
+    assert box.scopes() == ["frame", "clip", "frame", "clip"]
+
+
+def test_the_sharpest_frame_of_an_interval_is_analysed() -> None:
+    box = Box()
+    frames = list(moving(0.8))
+    blurred = [
+        frame((item.pixels // 2 + 40).astype(np.uint8), item.sequence, "clip", item.time_s) if number != 7 else item
+        for number, item in enumerate(frames)
+    ]
+    box.pipeline.run(blurred)
+    assert box.reports[0].frame is not None and box.reports[0].frame.sequence == 7
+
+
+def test_live_picture_that_stands_still_is_classified_once_and_reported_once() -> None:
+    box = Box(live=True)
+    box.pipeline.run(standing(3.0, sector()))
+    assert box.scopes() == ["frame"]
+    assert len(box.router.asked) == 1
+
+
+def test_frozen_live_picture_is_reported_in_addition_to_the_clip() -> None:
+    box = Box(live=True)
+    box.pipeline.run([*moving(0.8, "live"), *standing(1.0, sector(), start_s=0.8)])
+    assert box.scopes() == ["frame", "clip"]
+    assert box.reports[0].frame is not None
+
+
+def test_live_cut_closes_the_view() -> None:
+    box = Box(live=True)
+    other = np.tile(np.linspace(255, 20, 320).astype(np.uint8), (240, 1))
+    box.pipeline.run([*moving(0.8, "live"), *standing(1.0, other, start_s=0.8)])
+    assert box.scopes() == ["frame", "clip", "frame"]
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((240, 320), np.uint8), np.full((240, 320), 255, np.uint8)])
+def test_live_source_without_picture_yields_no_report(pixels: NDArray[np.uint8]) -> None:
+    box = Box(live=True)
+    box.pipeline.run(standing(2.0, pixels))
+    assert box.reports == []
+    assert box.pipeline.progress.state == "blank"
+
+
+def test_requested_picture_is_analysed_at_once() -> None:
+    box = Box(live=True, interval_s=60)
+    frames = list(moving(2.0, "live"))
+    for item in frames[:20]:
+        box.pipeline.process(item)
+    box.pipeline.take_picture()
+    box.pipeline.process(frames[20])
+    (report,) = box.reports
+    assert report.frame is not None and report.frame.sequence == 20
+
+
+def test_last_view_is_reported_when_the_source_fails() -> None:
+    def failing() -> Iterator[Frame]:
+        yield from moving(0.5)
+        raise OSError("unplugged")
+
+    box = Box()
+    with pytest.raises(OSError, match="unplugged"):
+        box.pipeline.run(failing())
+    assert box.scopes() == ["frame", "clip"]
