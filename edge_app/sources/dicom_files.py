@@ -1,0 +1,217 @@
+"""A DICOM file: a radiograph, an ultrasound screen, a cine.
+
+Nothing of the header but geometry and time goes on: no name, no date, no text reaches a frame, a log or an error.
+"""
+
+import logging
+import struct
+import time
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Self
+
+import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.pixels import as_pixel_options, get_decoder
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from edge_app.errors import UnreadableImage
+from edge_app.records import Frame
+from edge_app.sources.base import Description
+from edge_app.sources.dicom_geometry import frame_times_s, number, picture_area, spacing_mm
+from edge_app.sources.dicom_levels import Levels
+from edge_app.sources.image_file import check_size
+from edge_app.sources.image_header import BadImage
+from edge_app.sources.thinning import Thinning
+
+PIXEL_KEYWORDS: Final = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
+EXTRA: Final = "pip install 'edge-cad[dicom]'"
+WITHOUT_PIXELS: Final = {
+    "1.2.840.10008.1.3.10": "a DICOMDIR; give the folder instead",
+    "1.2.840.10008.5.1.4.1.1.104.1": "an encapsulated PDF",
+    "1.2.840.10008.5.1.4.1.1.104.2": "an encapsulated CDA document",
+}
+
+DAMAGE: Final = (
+    *(ValueError, KeyError, IndexError, TypeError, AttributeError),
+    *(EOFError, NotImplementedError, struct.error, zlib.error),
+)
+"""What pydicom raises when a file is not what it should be. Its texts may quote the header and are not passed on."""
+
+# pydicom's warnings and log lines quote values of the header, which may be a patient's.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+warnings.filterwarnings("ignore", module=r"pydicom\b")
+
+
+class DicomFile:
+    """The frames of a DICOM file, decoded one at a time, so that memory stays that of one frame.
+
+    A multi-frame file with times is a clip; without (a volume, a stack) each frame stands for itself. Spacing and the
+    ultrasound region come with each frame where the header has them; see ``spacing_mm`` for what they mean.
+    """
+
+    live: Final = False
+
+    def __init__(self, path: Path, thinning: Thinning | None = None) -> None:
+        self.path = path
+        self.name = str(path)
+        self._thinning = thinning or Thinning()
+        self._given: dict[str, str | int | float] = {}
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        self._closed = False
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End ``frames``; the file is let go when it ends."""
+        self._closed = True
+
+    def describe(self) -> Description:
+        """``transfer_syntax``, ``photometric``, ``width_px``, ``height_px``, ``frame_count`` once read."""
+        return {"kind": "dicom_file", "path": self.name, **self._given}
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames in order.
+
+        Raises:
+            UnreadableImage: Not DICOM, no pixels, a transfer syntax that cannot be decoded here, truncated or damaged
+                pixel data, too small or too large.
+        """
+        try:
+            with self.path.open("rb") as file:
+                header = self._read_header(file)
+                yield from self._frames(file, header)
+        except BadImage as error:
+            raise UnreadableImage(f"{self.name} cannot be read: {error}") from None
+        except OSError as error:
+            raise UnreadableImage(f"{self.name} cannot be read: {error.strerror}") from error
+
+    def _read_header(self, file: BinaryIO) -> Dataset:
+        """All but the pixels; the file stands at the pixel data element then."""
+        try:
+            header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+        except (*DAMAGE, InvalidDicomError):
+            raise BadImage("it is no DICOM file, or its header is damaged or truncated") from None
+        syntax = header.file_meta.get("TransferSyntaxUID")
+        if syntax == DeflatedExplicitVRLittleEndian:  # reading goes on in the inflated copy
+            file.seek(0)
+            header = pydicom.dcmread(file)
+        elif not syntax:
+            header.file_meta.TransferSyntaxUID = {
+                (True, True): ImplicitVRLittleEndian,
+                (False, True): ExplicitVRLittleEndian,
+                (False, False): ExplicitVRBigEndian,
+            }.get(header.original_encoding, ImplicitVRLittleEndian)
+        return header
+
+    def _frames(self, file: BinaryIO, header: Dataset) -> Iterator[Frame]:
+        pixels = _PixelData(file, header)
+        check_size(pixels.columns, pixels.rows)
+        times_s = frame_times_s(header, pixels.count)
+        self._given = {
+            "transfer_syntax": pixels.syntax.name,
+            "photometric": str(header.get("PhotometricInterpretation", "")),
+            "width_px": pixels.columns,
+            "height_px": pixels.rows,
+            "frame_count": pixels.count,
+        }
+        levels = Levels(header)
+        mm_per_pixel = spacing_mm(header)
+        area = picture_area(header, pixels.columns, pixels.rows)
+        is_clip = pixels.count > 1 and times_s is not None
+        chosen = self._thinning.start()
+        wanted = [index for index in range(pixels.count) if chosen(index, times_s[index] if times_s else float(index))]
+        for sequence, (index, (stored, photometric)) in enumerate(zip(wanted, pixels.decode(wanted), strict=True)):
+            if self._closed:
+                return
+            yield Frame(
+                levels.to_frame(stored, photometric), sequence, time.monotonic_ns(), datetime.now(UTC), self.name,
+                clip_id=self.name if is_clip else None,
+                time_s=times_s[index] if is_clip and times_s else 0.0,
+                mm_per_pixel=mm_per_pixel,
+                picture_area=area,
+            )  # fmt: skip
+
+
+class _PixelData:
+    """The pixel data element of a file, decoded frame by frame."""
+
+    def __init__(self, file: BinaryIO, header: Dataset) -> None:
+        meta = header.file_meta
+        self.syntax = UID(meta.TransferSyntaxUID)
+        self._source: BinaryIO | Dataset = file
+        self._options: dict[str, Any] = {}
+        if self.syntax == DeflatedExplicitVRLittleEndian:
+            self._source = header
+            present = "PixelData" in header
+        else:
+            present = self._enter_element(file)
+        kind = str(header.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or "")
+        if not present or not header.get("Rows") or not header.get("Columns"):
+            what = WITHOUT_PIXELS.get(kind)
+            raise BadImage(f"it is {what}" if what else "it is a DICOM file without a picture (no pixel data)")
+        self.rows, self.columns = int(header.Rows), int(header.Columns)
+        self.count = max(1, int(number(header, "NumberOfFrames") or 1))
+        header.NumberOfFrames = self.count  # pydicom stumbles over a malformed one
+        self._options |= as_pixel_options(header, transfer_syntax_uid=self.syntax)
+        try:
+            self._decoder = get_decoder(self.syntax)
+        except NotImplementedError:
+            name = f"{self.syntax.name} ({self.syntax})" if self.syntax.name != self.syntax else str(self.syntax)
+            raise BadImage(
+                f"its transfer syntax {name} is not one that can be decoded here; convert it, for example: "
+                "gdcmconv --raw IN OUT"
+            ) from None
+        if not self._decoder.is_available:
+            raise BadImage(f"its transfer syntax {self.syntax.name} ({self.syntax}) needs a decoder: {EXTRA}")
+
+    def _enter_element(self, file: BinaryIO) -> bool:
+        """Move to the value of the pixel data element and note its type; False at the end of the file."""
+        order = "<" if self.syntax.is_little_endian else ">"
+        start = file.read(8)
+        if len(start) < 8:
+            return False
+        group, element = struct.unpack_from(order + "HH", start)
+        keyword = PIXEL_KEYWORDS.get(group << 16 | element)
+        if keyword is None:
+            return False
+        self._options["pixel_keyword"] = keyword
+        if not self.syntax.is_implicit_VR:
+            self._options["pixel_vr"] = start[4:6].decode("latin-1")
+            file.read(4)
+        return True
+
+    def decode(self, wanted: Sequence[int]) -> Iterator[tuple[NDArray[Any], str]]:
+        """Stored values and photometric interpretation of each wanted frame.
+
+        Raises:
+            BadImage: A frame is truncated, damaged or missing.
+        """
+        # Without indices pydicom goes through the data once; with them it looks for each frame from the start.
+        indices = None if len(wanted) == self.count else wanted
+        frames = self._decoder.iter_array(self._source, indices=indices, validate=True, raw=True, **self._options)
+        for done in range(len(wanted)):
+            try:
+                stored, properties = next(frames)
+            except (StopIteration, RuntimeError, *DAMAGE):
+                which = f"frame {wanted[done] + 1} of {self.count}"
+                raise BadImage(f"pixel data of {which} are truncated or damaged") from None
+            yield stored, str(properties["photometric_interpretation"])
