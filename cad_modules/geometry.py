@@ -150,12 +150,14 @@ def extents(outline: Points, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns:
         Shape (n, 2); NaN on rows that the outline does not reach.
     """
-    result = np.full((len(rows), 2), np.nan)
-    for number, y in enumerate(rows):
-        found = crossings(outline, float(y))
-        if len(found):
-            result[number] = found[0], found[-1]
-    return result
+    start, end, y = outline, np.roll(outline, -1, axis=0), rows[:, np.newaxis]
+    row, edge = np.nonzero((start[:, 1] <= y) != (end[:, 1] <= y))
+    part = (rows[row] - start[edge, 1]) / (end[edge, 1] - start[edge, 1])
+    x = start[edge, 0] + part * (end[edge, 0] - start[edge, 0])
+    low, high = np.full(len(rows), np.inf), np.full(len(rows), -np.inf)
+    np.minimum.at(low, row, x)
+    np.maximum.at(high, row, x)
+    return np.where(np.isfinite(low)[:, np.newaxis], np.column_stack((low, high)), np.nan)
 
 
 def simplified(outline: Points, tolerance: float = 0.5) -> tuple[tuple[float, float], ...]:
@@ -246,6 +248,30 @@ def resampled(outline: Points, count: int) -> Points:
     travelled = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))))
     at = np.linspace(0, travelled[-1], count, endpoint=False)
     return np.column_stack((np.interp(at, travelled, closed[:, 0]), np.interp(at, travelled, closed[:, 1])))
+
+
+def sampled(probability: NDArray[np.float32], points: Points, height: int, width: int) -> NDArray[np.float64]:
+    """A probability map at points of the picture, by bilinear interpolation; beyond the map its nearest value.
+
+    Args:
+        probability: Shape (rows, columns).
+        points: (x, y) in pixels of the picture, shape (n, 2).
+        height: Of the picture.
+        width: Of the picture.
+
+    Returns:
+        Shape (n,).
+    """
+    rows, columns = probability.shape
+    x = np.clip((points[:, 0] + 0.5) * columns / width - 0.5, 0, columns - 1)
+    y = np.clip((points[:, 1] + 0.5) * rows / height - 0.5, 0, rows - 1)
+    left, top = np.minimum(x.astype(int), max(columns - 2, 0)), np.minimum(y.astype(int), max(rows - 2, 0))
+    right, bottom = np.minimum(left + 1, columns - 1), np.minimum(top + 1, rows - 1)
+    across, down = x - left, y - top
+    upper = probability[top, left] * (1 - across) + probability[top, right] * across
+    lower = probability[bottom, left] * (1 - across) + probability[bottom, right] * across
+    result: NDArray[np.float64] = upper * (1 - down) + lower * down
+    return result
 
 
 def _signed_area(outline: Points) -> float:

@@ -1,0 +1,66 @@
+"""The lungs and the heart in a frontal chest radiograph: what the modules that measure them share."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from cad_modules.contract import AnalysisContext, Image, UnsuitableImage
+from cad_modules.geometry import Points, area, border_fraction, largest_outline
+
+BUNDLE: Final = "chest_segmentation"
+
+SMALLEST_LUNG: Final = 0.03
+"""Area of a lung over that of the picture. The smallest labelled lung of JSRT (116 copies at hand) covers 0.069."""
+SMALLEST_HEART: Final = 0.015
+"""Area of the heart over that of the picture; JSRT: 0.058 at least."""
+LARGEST_BORDER_FRACTION: Final = 0.10
+"""Part of an outline on the picture's edge; no labelled lung or heart of JSRT touches it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lungs:
+    """The outlines of both lung fields, in pixels of the picture."""
+
+    right: Points
+    """The patient's right lung: on the left side of the picture."""
+    left: Points
+
+
+def find_lungs(image: Image, context: AnalysisContext) -> Lungs:
+    """Outline both lung fields.
+
+    Args:
+        image: Gray, shape (height, width), uint8; a frontal chest radiograph, the patient's right on the left side.
+        context: Gives the probability of every pixel to belong to each lung.
+
+    Raises:
+        UnsuitableImage: A lung is missing, cut off, or on the wrong side.
+    """
+    right = _outline(image, context, "lung_right", "right lung", SMALLEST_LUNG)
+    left = _outline(image, context, "lung_left", "left lung", SMALLEST_LUNG)
+    if np.median(right[:, 0]) >= np.median(left[:, 0]):
+        raise UnsuitableImage("the lungs are not side by side as in a frontal radiograph")
+    return Lungs(right, left)
+
+
+def find_heart(image: Image, context: AnalysisContext, lungs: Lungs) -> Points:
+    """Outline the heart's shadow, in pixels of the picture.
+
+    Raises:
+        UnsuitableImage: The heart is missing, cut off, or not between the lungs.
+    """
+    heart = _outline(image, context, "heart", "heart", SMALLEST_HEART)
+    if not lungs.right[:, 0].min() < np.median(heart[:, 0]) < lungs.left[:, 0].max():
+        raise UnsuitableImage("the heart is not between the lungs")
+    return heart
+
+
+def _outline(image: Image, context: AnalysisContext, label: str, name: str, smallest: float) -> Points:
+    height, width = image.shape
+    outline = largest_outline(context.infer(BUNDLE).channel(label), height, width)
+    if outline is None or area(outline) < smallest * height * width:
+        raise UnsuitableImage(f"the {name} is not visible")
+    if border_fraction(outline, height, width) > LARGEST_BORDER_FRACTION:
+        raise UnsuitableImage(f"the {name} is cut off by the edge of the picture")
+    return outline
