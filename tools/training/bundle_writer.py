@@ -18,7 +18,7 @@ from models.preprocessing import UINT8_TO_INT8
 
 def to_real(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """What a float network is fed: (uint8 - 128) / 128, exactly what the int8 network sees."""
-    return (image.astype(np.float32) - 128) / 128
+    return (image.astype(np.float32) - np.float32(128)) / np.float32(128)
 
 
 def write_bundle(

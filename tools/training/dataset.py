@@ -117,7 +117,7 @@ def read_image(path: Path, colour: bool = False) -> NDArray[np.uint8]:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise DatasetError(f"{path}: cannot be decoded")
-    return image  # type: ignore[return-value]
+    return image
 
 
 def read_frames(path: Path, count: int, colour: bool = False) -> list[NDArray[np.uint8]]:

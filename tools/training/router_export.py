@@ -1,0 +1,144 @@
+"""Turn the trained router into its bundle: int8, golden vectors, temperature and thresholds (validation split)."""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cad_modules.contract import CATEGORIES
+from edge_app.classifier import Classifier
+from models.bundle import Bundle, Card
+from tools.evaluation.calibration import choose_thresholds, fit_temperature
+from tools.evaluation.router import Answers, ask, decisions, int8_network
+from tools.training import mobilenet
+from tools.training.augment import randomise, shrink
+from tools.training.bundle_writer import update_card, write_bundle
+from tools.training.dataset import Row, read_pictures, training_sets
+from tools.training.nothing import draw_nothing, speckle_phantom
+from tools.training.router_batches import LABELS, STORED_SIDE, to_network
+
+VERSION: Final = "1.0.0"
+REPRESENTATIVE_PER_SET: Final = 20
+RANDOM_VARIANTS: Final = 2
+"""Of each validation picture, beside the picture itself, when temperature and thresholds are chosen."""
+DRAWN_REJECTS: Final = 200
+GOLDEN_SEED: Final = 1
+GOLDEN_COUNT: Final = 8
+
+LIMITS: Final = (
+    "For research use; not for diagnosis.",
+    "Knows nine kinds of pictures; another organ seen by ultrasound (kidney, thyroid, carotid) may be taken for one of "
+    "them: see metrics.external.",
+    "Heart: learned from apical four-chamber views of one vendor (CAMUS); other views are less sure.",
+    "Nerve: learned from one linear probe (USGRA). Breast: one hospital (BUSI).",
+    "Extremity: hands at 64 px and fractured bones from the web; shoulders, hips and feet are rare.",
+    "One picture is one answer; it does not look at a clip's movement.",
+)
+
+
+def export(model: Any, rows: list[Row], folder: Path, out: Path, seed: int) -> Card:
+    """Write the bundle and ``out/float.tflite``, then set temperature and thresholds on the validation split."""
+    cv2.setNumThreads(1)
+    side = int(model.input_shape[1])
+    trained_on = [row for row in rows if row.split == "train"]
+    write_bundle(
+        folder,
+        model,
+        representative(trained_on, side, seed),
+        golden_inputs(side),
+        name="router",
+        version=VERSION,
+        task="classification",
+        summary="Says which of nine kinds of ultrasound and X-ray pictures is shown, or none.",
+        labels=LABELS,
+        golden_tolerance=0,
+        origin=mobilenet.ORIGIN,
+        weights_use="research and other non-commercial use: CAMUS, JSRT, RSNA hands, part of POCUS allow no more",
+        limits=LIMITS,
+        training_data=training_sets(trained_on),
+        metrics={"reject_threshold": 0.5, "accept_threshold": 0.9},  # until they are chosen below
+        int8={},
+    )
+    write_float(model, out / "float.tflite")
+    return calibrate(folder, rows, seed)
+
+
+def representative(rows: list[Row], side: int, seed: int) -> Iterator[NDArray[np.uint8]]:
+    """Training pictures for the ranges of the activations: of each set some as they are and the same randomised."""
+    rng = np.random.default_rng([seed, 3])
+    taken: dict[str, int] = {}
+    for index in rng.permutation(len(rows)):
+        row = rows[index]
+        if taken.get(row.set_name, 0) >= REPRESENTATIVE_PER_SET:
+            continue
+        taken[row.set_name] = taken.get(row.set_name, 0) + 1
+        image = shrink(read_pictures(row, 1, colour=True)[0], STORED_SIDE)
+        changed = randomise(image, rng, radiograph=row.category.startswith("xr_"))
+        yield np.stack([to_network(image, side), to_network(changed, side)])
+
+
+def golden_inputs(side: int) -> NDArray[np.uint8]:
+    """Drawn phantoms and screens, RGB, for the check at start: the same in every bundle of this size."""
+    rng = np.random.default_rng(GOLDEN_SEED)
+    drawn = [speckle_phantom(rng) if number % 2 == 0 else draw_nothing(rng) for number in range(GOLDEN_COUNT)]
+    return np.stack([to_network(image, side) for image in drawn])
+
+
+def write_float(model: Any, path: Path) -> None:
+    """The network before quantisation, to measure what int8 costs."""
+    import keras
+    import tensorflow as tf
+
+    image = keras.Input(batch_shape=(1, *model.input_shape[1:]))
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, model(image, training=False)))
+    with contextlib.redirect_stdout(io.StringIO()):
+        path.write_bytes(converter.convert())
+
+
+def calibrate(folder: Path, rows: list[Row], seed: int) -> Card:
+    """Choose temperature and thresholds with the int8 network, on validation pictures as they are and randomised."""
+    update_card(folder, temperature=1.0)
+    bundle = Bundle(folder)
+    answers = _validation_answers(bundle, rows, seed)
+    temperature = fit_temperature(answers.logits, answers.labels)
+    scaled = answers.logits / temperature
+    reject_threshold, accept_threshold = choose_thresholds(scaled, answers.labels)
+    metrics: dict[str, Any] = {"reject_threshold": reject_threshold, "accept_threshold": accept_threshold}
+    update_card(folder, temperature=temperature, metrics=metrics)
+    judged = Answers(scaled, answers.labels, answers.sets, answers.groups)
+    known = answers.labels < len(CATEGORIES)
+    metrics["calibration"] = {
+        "on": f"validation split, each picture as it is and {RANDOM_VARIANTS} times randomised; drawn screens",
+        "pictures": len(answers.labels),
+        "known": decisions(judged.only(known), Classifier(folder)),
+        "reject": decisions(judged.only(~known), Classifier(folder)),
+    }
+    return update_card(folder, metrics=metrics)
+
+
+def _validation_answers(bundle: Bundle, rows: list[Row], seed: int) -> Answers:
+    validation = [row for row in rows if row.split == "val"]
+    rng = np.random.default_rng([seed, 4])
+    network = int8_network(bundle)
+    plain = ask([network], validation, 3)[0]
+    logits, labels, sets, groups = [plain.logits], [plain.labels], [plain.sets], [plain.groups]
+    for _ in range(RANDOM_VARIANTS):
+        for row in validation:
+            image = shrink(read_pictures(row, 1, colour=True)[0], STORED_SIDE)
+            changed = randomise(image, rng, radiograph=row.category.startswith("xr_"))
+            logits.append(network(changed)[np.newaxis].astype(np.float64))
+            labels.append(np.array([LABELS.index(row.category)]))
+            sets.append(np.array([row.set_name]))
+            groups.append(np.array([f"{row.set_name}/{row.group}"]))
+    for number in range(DRAWN_REJECTS):
+        changed = randomise(draw_nothing(rng), rng, radiograph=bool(rng.random() < 0.5))
+        logits.append(network(changed)[np.newaxis].astype(np.float64))
+        labels.append(np.array([len(CATEGORIES)]))
+        sets.append(np.array(["drawn"]))
+        groups.append(np.array([f"drawn/{number}"]))
+    return Answers(*(np.concatenate(parts) for parts in (logits, labels, sets, groups)))
