@@ -1,0 +1,135 @@
+"""Which reports are on their way to the broker: a few at a time, in order, each until the broker has answered."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from edge_app.errors import StoreError
+from edge_app.store import Store, UnsentReport
+
+LOSSES_UNTIL_REFUSED: Final = 5
+"""When the broker ends so many connections in a row on one report that was sent alone, that report is the reason."""
+PAUSE_S: Final = 5.0
+"""Before trying again what the store or the broker would not do just now."""
+
+logger = logging.getLogger(__name__)
+
+
+class Outbox:
+    """The window on the store's outbox, used by one thread. Only the window is held in memory.
+
+    Args:
+        store: Holds the reports.
+        size: Reports on their way at the same time.
+        on_refused: Called with a report that will not be sent again by itself, and the reason.
+    """
+
+    def __init__(self, store: Store, size: int, on_refused: Callable[[UnsentReport, str], None]) -> None:
+        self._store, self._size, self._on_refused = store, size, on_refused
+        self._window = size
+        self._on_way: dict[int, UnsentReport] = {}
+        self._delivered: set[int] = set()
+        """Acknowledged, but still in the store's outbox."""
+        self._after = 0
+        self._pause_until = 0.0
+        self._answered = False
+        self._suspect = 0
+        self._suspect_losses = 0
+        self.empty = False
+        """Nothing was left to send when ``next`` was called last."""
+
+    def connection_opened(self) -> None:
+        """Begin at the oldest unsent report."""
+        self._after = 0
+        self._answered = False
+        self.empty = False
+
+    def next(self, limit: int) -> list[UnsentReport]:
+        """The reports to send now, in order; from now on they are on their way.
+
+        Args:
+            limit: At most so many.
+        """
+        room = min(limit, self._window - len(self._on_way))
+        if time.monotonic() < self._pause_until:
+            self.empty = True
+            return []
+        if room <= 0:
+            self.empty = False
+            return []
+        known = self._on_way.keys() | self._delivered
+        try:
+            rows = self._store.next_unsent(self._after, room + len(known))
+        except StoreError as error:
+            self._pause(error)
+            return []
+        fresh = [row for row in rows if row.outbox_id not in known][:room]
+        self._on_way |= {row.outbox_id: row for row in fresh}
+        if fresh or rows:
+            self._after = (fresh or rows)[-1].outbox_id
+        self.empty = not fresh
+        return fresh
+
+    def delivered(self, report: UnsentReport) -> None:
+        """The broker has it."""
+        self._answer(report)
+        self._delivered.add(report.outbox_id)
+
+    def refused(self, report: UnsentReport, reason: str) -> None:
+        """The broker will never take it as it is."""
+        self._answer(report)
+        self._refuse(report, reason)
+
+    def postponed(self, report: UnsentReport, reason: str) -> None:
+        """The broker would not take it just now: it is sent again after a pause."""
+        self._answer(report)
+        self._after = min(self._after, report.outbox_id - 1)
+        self._pause(reason)
+
+    def settle(self) -> None:
+        """Take what was delivered out of the store's outbox."""
+        if not self._delivered or time.monotonic() < self._pause_until:
+            return
+        try:
+            self._store.mark_delivered(self._delivered)
+        except StoreError as error:
+            self._pause(error)
+            return
+        self._delivered.clear()
+
+    def connection_lost(self, closed_by_broker: bool) -> None:
+        """What was on its way is sent again at the next connection.
+
+        A broker that ends the connection whenever it gets a certain report (too large, forbidden, a bug) would hold up
+        all others for ever. So after a loss without any answer reports go alone, until one is answered; and the one
+        that ends ``LOSSES_UNTIL_REFUSED`` connections in a row is refused.
+        """
+        if self._on_way and closed_by_broker and not self._answered:
+            first = self._on_way[min(self._on_way)]
+            alone = self._window == 1 and first.outbox_id == self._suspect
+            self._suspect, self._suspect_losses = first.outbox_id, self._suspect_losses + 1 if alone else 1
+            self._window = 1
+            if self._suspect_losses >= LOSSES_UNTIL_REFUSED:
+                self._refuse(first, "the broker ends the connection whenever it gets this report")
+                self._suspect_losses = 0
+        self._on_way.clear()
+
+    def _answer(self, report: UnsentReport) -> None:
+        del self._on_way[report.outbox_id]
+        self._answered = True
+        self._window = self._size
+        self._suspect_losses = 0
+
+    def _refuse(self, report: UnsentReport, reason: str) -> None:
+        try:
+            self._store.mark_refused(report.outbox_id, reason)
+        except StoreError as error:
+            self._pause(error)
+            return
+        self._on_refused(report, reason)
+
+    def _pause(self, reason: object) -> None:
+        logger.warning("sending pauses for %.0f s: %s", PAUSE_S, reason)
+        self._pause_until = time.monotonic() + PAUSE_S
+        self.empty = True

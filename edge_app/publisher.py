@@ -1,0 +1,315 @@
+"""Send what is in the outbox to the broker, and hear its commands.
+
+One thread does it all: connects, says that the box is there, sends reports in order with a few on their way at a time,
+takes a report out of the outbox when the broker has acknowledged it, and connects again when the connection ends.
+"""
+
+import logging
+import random
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from pydantic import ValidationError
+
+from edge_app.broker_connection import Acknowledgement, BrokerConnection, Message, Received
+from edge_app.broker_problems import REPORT_REFUSALS, BrokerProblem
+from edge_app.config import MqttConfig
+from edge_app.messages import (
+    COMMAND,
+    Command,
+    Event,
+    Health,
+    PartState,
+    Receipt,
+    Report,
+    Status,
+    device_topic,
+    report_topic,
+)
+from edge_app.outbox import Outbox
+from edge_app.store import Store, UnsentReport
+from edge_app.waker import Waker
+
+EVENTS_KEPT: Final = 256
+"""Events that wait for the broker; older ones are dropped."""
+FAILURE: Final = 0x80
+"""MQTT 5 reason codes from here on mean that a message was not taken."""
+STABLE_AFTER_S: Final = 10.0
+"""A connection that lasted longer than this was a good one: the pauses begin at the shortest again."""
+GOODBYE_S: Final = 2.0
+"""Longest wait for the broker's answer to ``offline``."""
+ENVELOPE_BYTES: Final = 512
+"""More than topic and properties take beside a report in its packet."""
+
+logger = logging.getLogger(__name__)
+
+
+def check_broker(settings: MqttConfig) -> None:
+    """Connect to the broker and leave again, beside a service that may be running; up to 15 s.
+
+    Raises:
+        BrokerError: It cannot be used; the text says why and the way out.
+    """
+    waker = Waker()
+    connection = BrokerConnection(settings, f"edge-cad-check-{secrets.token_hex(4)}")
+    try:
+        connection.open(waker.readable, lambda: False)
+    finally:
+        connection.close()
+        waker.close()
+
+
+class Publisher:
+    """Sends the reports of a store to a broker, in a thread of its own.
+
+    Args:
+        settings: Where to and how.
+        store: Its outbox is drained; nothing else may drain it.
+        online: The box's birth; its will is the same, ``offline``.
+        health: Asked at every connection, every ``health_interval_s`` and after ``health_changed``.
+        on_command: Called in the publisher's thread with every valid command.
+        on_receipt: Called in the publisher's thread with every valid receipt.
+        shortest_pause_s: Before the second attempt to connect; doubles up to ``longest_pause_s``.
+        longest_pause_s: Longest pause between two attempts.
+    """
+
+    def __init__(
+        self,
+        settings: MqttConfig,
+        store: Store,
+        online: Status,
+        health: Callable[[], Health],
+        on_command: Callable[[Command], None] = lambda command: None,
+        on_receipt: Callable[[Receipt], None] = lambda receipt: None,
+        shortest_pause_s: float = 1.0,
+        longest_pause_s: float = 60.0,
+    ) -> None:
+        self._settings, self._store, self._online, self._health = settings, store, online, health
+        self._on_command, self._on_receipt = on_command, on_receipt
+        self._shortest_pause_s, self._longest_pause_s = shortest_pause_s, longest_pause_s
+        self._device_id = online.device_id
+        self._state = PartState(state="stopped")
+        self._waker = Waker()
+        self._stopping = threading.Event()
+        self._flush_until = 0.0
+        self._health_asked = threading.Event()
+        self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        self._outbox = Outbox(store, settings.in_flight, self._report_refused)
+        self._on_way: dict[int, UnsentReport | Event | None] = {}
+        """By message id; None: a status or health."""
+        self._next_health_at = 0.0
+        self._last_states: tuple[PartState, ...] = ()
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        store.on_unsent(self._waker.wake)
+
+    @property
+    def state(self) -> PartState:
+        """``connecting``, ``connected``, ``unreachable``, ``refused``, ``untrusted``, ``lost``, ``stopped`` or
+        ``failed``, with the reason and the way out."""
+        return self._state
+
+    def start(self) -> None:
+        """Begin; reports that the broker refused in an earlier run are tried once more."""
+        self._store.retry_refused()
+        self._thread.start()
+
+    def stop(self, flush_s: float = 5.0) -> None:
+        """Send what waits, if the broker is there and takes it in time; say ``offline``; end.
+
+        Args:
+            flush_s: Time for that; what was not sent stays in the outbox.
+        """
+        self._flush_until = time.monotonic() + flush_s
+        self._stopping.set()
+        self._waker.wake()
+        if self._thread.is_alive():
+            self._thread.join()  # ends after connecting and flushing at the latest, both of which have a limit
+        self._waker.close()
+
+    def publish_event(self, event: Event) -> None:
+        """Send an event, now or when the broker is there; of many, the newest are kept."""
+        self._events.append(event)
+        self._waker.wake()
+
+    def health_changed(self) -> None:
+        """Publish the health now, if one of its states is another than the last published."""
+        self._health_asked.set()
+        self._waker.wake()
+
+    def _run(self) -> None:
+        failures = 0
+        self._set_state("connecting", "")
+        try:
+            while not self._stopping.is_set():
+                connection = BrokerConnection(self._settings, f"edge-cad-{self._device_id}", self._will())
+                opened_at = time.monotonic()
+                try:
+                    connection.open(self._waker.readable, self._stopping.is_set)
+                    self._set_state("connected", "")
+                    self._serve(connection)
+                except BrokerProblem as problem:
+                    lasted = self._state.state == "connected" and time.monotonic() - opened_at > STABLE_AFTER_S
+                    failures = 1 if lasted else failures + 1
+                    self._connection_ended(problem)
+                    self._set_state(problem.state, str(problem))
+                finally:
+                    connection.close()
+                if self._stopping.is_set():
+                    break
+                longest = min(self._longest_pause_s, self._shortest_pause_s * 2 ** (failures - 1))
+                self._stopping.wait(longest * random.uniform(0.5, 1.0))
+        except BaseException as error:
+            self._set_state("failed", f"the publisher ended by a bug: {error!r}")
+            raise
+        self._set_state("stopped", "")
+
+    def _serve(self, connection: BrokerConnection) -> None:
+        """Use a connection until it ends or the publisher is stopped."""
+        self._on_way.clear()
+        self._outbox.connection_opened()
+        self._publish_status(connection, self._online)
+        self._next_health_at = 0.0
+        for name in ("command", "receipt"):
+            connection.subscribe(device_topic(self._device_id, name))
+        while not (self._stopping.is_set() and (self._nothing_waits() or time.monotonic() > self._flush_until)):
+            self._send(connection)
+            self._step(connection, self._next_health_at - time.monotonic())
+            for received in connection.take_received():
+                self._receive(received)
+        self._publish_status(connection, self._online.model_copy(update={"state": "offline", "reason": "stopped"}))
+        last_moment = time.monotonic() + GOODBYE_S
+        while None in self._on_way.values() and time.monotonic() < last_moment:
+            self._step(connection, last_moment - time.monotonic())
+
+    def _step(self, connection: BrokerConnection, timeout_s: float) -> None:
+        try:
+            connection.step(timeout_s, self._waker.readable)
+        finally:
+            for acknowledgement in connection.take_acknowledgements():
+                self._acknowledge(acknowledgement)
+            self._outbox.settle()
+            for topic in connection.take_refused_subscriptions():
+                logger.warning("broker %s does not let us subscribe to %s: allow it there", connection.address, topic)
+
+    def _nothing_waits(self) -> bool:
+        return self._outbox.empty and not self._events and not self._on_way
+
+    def _send(self, connection: BrokerConnection) -> None:
+        """Hand over as much as the broker takes: health, events, reports."""
+        room = connection.receive_maximum - len(self._on_way)
+        if room > 0 and self._publish_health(connection):
+            room -= 1
+        while room > 0 and self._events:
+            event = self._events.popleft()
+            topic = device_topic(self._device_id, "event")
+            message = Message(topic, event.to_json(), user_properties=(("schema", event.schema_name),))
+            self._on_way[connection.publish(message)] = event
+            room -= 1
+        for report in self._outbox.next(room):
+            self._publish_report(connection, report)
+
+    def _publish_report(self, connection: BrokerConnection, report: UnsentReport) -> None:
+        size, limit = len(report.body.encode()) + ENVELOPE_BYTES, connection.maximum_packet_bytes
+        if limit is not None and size > limit:
+            self._outbox.refused(report, f"the report has {size} bytes, and the broker takes {limit}: raise its limit")
+            return
+        message = Message(
+            report_topic(report.device_id, report.category),
+            report.body,
+            user_properties=(("schema", Report.model_fields["schema_name"].default), ("report_id", report.report_id)),
+            expiry_s=self._settings.report_expiry_s,
+        )
+        self._on_way[connection.publish(message)] = report
+
+    def _publish_status(self, connection: BrokerConnection, status: Status) -> None:
+        self._on_way[connection.publish(self._status_message(status))] = None
+
+    def _status_message(self, status: Status) -> Message:
+        topic = device_topic(self._device_id, "status")
+        return Message(topic, status.to_json(), retain=True, user_properties=(("schema", status.schema_name),))
+
+    def _will(self) -> Message:
+        return self._status_message(
+            self._online.model_copy(update={"state": "offline", "reason": "the connection was lost"})
+        )
+
+    def _publish_health(self, connection: BrokerConnection) -> bool:
+        """Publish the health if it is due, or asked for and changed."""
+        due, asked = time.monotonic() >= self._next_health_at, self._health_asked.is_set()
+        if not due and not asked:
+            return False
+        self._health_asked.clear()
+        health = self._health()
+        if not due and health.states() == self._last_states:
+            return False
+        self._last_states = health.states()
+        self._next_health_at = time.monotonic() + self._settings.health_interval_s
+        topic = device_topic(self._device_id, "health")
+        message = Message(topic, health.to_json(), retain=True, user_properties=(("schema", health.schema_name),))
+        self._on_way[connection.publish(message)] = None
+        return True
+
+    def _acknowledge(self, acknowledgement: Acknowledgement) -> None:
+        sent = self._on_way.pop(acknowledgement.message_id, None)
+        refused = acknowledgement.code >= FAILURE
+        if isinstance(sent, UnsentReport):
+            if not refused:
+                self._outbox.delivered(sent)
+            elif reason := REPORT_REFUSALS.get(acknowledgement.code):
+                self._outbox.refused(sent, f"{acknowledgement.name}: {reason}")
+            else:
+                self._outbox.postponed(sent, f"the broker says {acknowledgement.name}")
+        elif refused:
+            what = "an event" if isinstance(sent, Event) else "the status or health"
+            logger.warning("the broker does not take %s (%s): allow this device's topics", what, acknowledgement.name)
+
+    def _connection_ended(self, problem: BrokerProblem) -> None:
+        self._outbox.connection_lost(problem.closed_by_broker)
+        for sent in reversed(self._on_way.values()):
+            if isinstance(sent, Event) and len(self._events) < EVENTS_KEPT:
+                self._events.appendleft(sent)
+        self._on_way.clear()
+
+    def _receive(self, received: Received) -> None:
+        kind = received.topic.rpartition("/")[2]
+        if received.retained:
+            self._refuse_message(kind, "it is retained, so it may be old: publish it without retain")
+            return
+        try:
+            if kind == "command":
+                command = COMMAND.validate_json(received.body)
+            else:
+                receipt = Receipt.from_json(received.body)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            self._refuse_message(kind, f"{place}: {first['msg']}" if place else first["msg"])
+            return
+        if kind == "command":
+            self._on_command(command)
+        else:
+            self._on_receipt(receipt)
+
+    def _refuse_message(self, kind: str, reason: str) -> None:
+        logger.warning("a %s was refused: %s", kind, reason)
+        self._tell("message_refused", f"a {kind} was refused: {reason}", {"topic": kind})
+
+    def _report_refused(self, report: UnsentReport, reason: str) -> None:
+        logger.error("report %s stays in the store: %s", report.report_id, reason)
+        self._tell("report_refused", f"a report stays in the store: {reason}", {"report_id": report.report_id})
+
+    def _tell(self, kind: str, text: str, details: dict[str, str | int | float | bool]) -> None:
+        self._events.append(
+            Event(device_id=self._device_id, at=datetime.now(UTC), kind=kind, text=text, details=details)
+        )
+
+    def _set_state(self, state: str, reason: str) -> None:
+        if (state, reason) != (self._state.state, self._state.reason):
+            level = logging.WARNING if reason else logging.INFO
+            logger.log(level, "broker %s:%d: %s %s", self._settings.host, self._settings.port, state, reason)
+            self._state = PartState(state=state, reason=reason)
