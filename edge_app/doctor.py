@@ -84,7 +84,7 @@ def _broker(config: Config) -> str:
     mqtt = config.mqtt
     if mqtt.embedded_broker:
         return f"embedded broker, started with the service on 127.0.0.1:{mqtt.port}"
-    check_broker(config)
+    check_broker(mqtt)
     return f"{mqtt.host}:{mqtt.port} accepts this device (MQTT {mqtt.version}{', TLS' if mqtt.tls else ''})"
 
 

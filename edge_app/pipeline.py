@@ -39,6 +39,8 @@ class Progress:
     """What the pipeline has done so far, for health and summaries."""
 
     frames: int = 0
+    dropped: int = 0
+    """Gaps in the sequence of frames: pictures that the source had to drop."""
     reports: int = 0
     state: str = "starting"
     reason: str = "waiting for the first picture"
@@ -76,6 +78,7 @@ class Pipeline:
         self._live = live
         self._motion = Motion()
         self._view: View | None = None
+        self._next_sequence = 0
         self._wanted = Event()
         self.progress = Progress()
 
@@ -96,6 +99,8 @@ class Pipeline:
         started = time.perf_counter()
         picture = screen.look(frame)
         timing_ms = {"screen": _since(started)}
+        self.progress.dropped += max(0, frame.sequence - self._next_sequence)
+        self._next_sequence = frame.sequence + 1
         self.progress.frames += 1
         self.progress.state, self.progress.reason = picture.state, picture.reason
         if frame.clip_id is None:

@@ -1,0 +1,231 @@
+"""Builds the real parts from the configuration and joins them: the one place to swap a part."""
+
+import contextlib
+import importlib.metadata
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from cad_modules.registry import Registry, discover
+from edge_app.analysis import Analyzer
+from edge_app.classifier import Classifier
+from edge_app.config import Config, SourceConfig
+from edge_app.errors import CameraLost
+from edge_app.messages import CaptureHealth, Command, Event, Health, ModelInfo, PartState, Status, StoreHealth, uuid7
+from edge_app.pipeline import Pipeline
+from edge_app.publisher import Publisher
+from edge_app.records import Frame
+from edge_app.sources.base import Source
+from edge_app.store import Store
+from models.bundle import find_bundle, read_card
+from models.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+REOPEN_FIRST_S: Final = 0.5
+REOPEN_LONGEST_S: Final = 10.0
+"""Between two attempts to open a lost capture device; doubles from the first to the longest."""
+TEMPERATURE: Final = Path("/sys/class/thermal/thermal_zone0/temp")
+
+
+def open_source(config: SourceConfig) -> Source:
+    """The picture source that the configuration names; enter it to open it."""
+    from edge_app.sources.configured import make_source
+
+    return make_source(config)
+
+
+class Service:
+    """The service, with its parts joined; use it as a context manager.
+
+    Args:
+        config: What to build.
+        source: The pictures, instead of those that the configuration names.
+    """
+
+    def __init__(self, config: Config, source: Source | None = None) -> None:
+        self._config = config
+        self._source = source or open_source(config.source)
+        self._stopping = threading.Event()
+        self._parts = contextlib.ExitStack()
+        self._capture = CaptureHealth(state="stopped")
+        self._session = uuid7()
+        self._started_at = datetime.now(UTC)
+        folders = config.router.bundle_folders
+        self._models = _models(config)
+
+        router = config.router
+        classifier = Classifier(find_bundle(router.bundle, folders), router.reject_threshold, router.accept_threshold)
+        registry = without(discover(folders), config.analysis.disabled_modules)
+        try:
+            self.store = Store(config.store.path)
+            self._parts.callback(self.store.close)
+            if config.mqtt.embedded_broker:
+                from edge_app.broker import EmbeddedBroker
+
+                self._parts.enter_context(EmbeddedBroker(config.mqtt.port))
+            self.publisher = Publisher(config.mqtt, self.store, self._status(), self.health, on_command=self._command)
+            self._analyzer = self._parts.enter_context(Analyzer(folders, config.analysis.deadline_s))
+            self.pipeline = Pipeline(
+                config.device.id,
+                classifier,
+                registry,
+                self._analyzer,
+                self.store.put,
+                config.analysis.interval_s,
+                live=self._source.live,
+            )
+        except BaseException:
+            self._parts.close()
+            raise
+
+    def __enter__(self) -> Self:
+        self._analyzer.start()
+        self.publisher.start()
+        self._parts.callback(self.publisher.stop)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._parts.close()
+
+    def run(self) -> None:
+        """Process pictures until the source ends or ``stop`` is called; reopens a live source that is lost.
+
+        Raises:
+            SourceError: The source cannot be opened as it is.
+        """
+        pause_s = REOPEN_FIRST_S
+        while not self._stopping.is_set():
+            try:
+                with self._source:
+                    self._set_capture("running", "")
+                    log.info("source %s: %s", self._source.name, dict(self._source.describe()))
+                    for frame in self._watched(self._source.frames()):
+                        self.pipeline.process(frame)
+                        pause_s = REOPEN_FIRST_S
+                    break
+            except CameraLost as error:
+                log.warning("%s", error)
+                self._set_capture("lost", str(error))
+            finally:
+                self.pipeline.close_view()
+            self._stopping.wait(pause_s)
+            pause_s = min(2 * pause_s, REOPEN_LONGEST_S)
+        self._set_capture("stopped", "")
+
+    def stop(self) -> None:
+        """End ``run`` after the current picture; from any thread or a signal handler."""
+        self._stopping.set()
+        self._source.close()
+
+    def health(self) -> Health:
+        """How every part does now."""
+        counts, progress = self.store.counts(), self.pipeline.progress
+        return Health(
+            device_id=self._config.device.id,
+            session=self._session,
+            at=datetime.now(UTC),
+            signal=PartState(state=progress.state, reason=progress.reason),
+            capture=self._capture.model_copy(update={"frames": progress.frames, "dropped": progress.dropped}),
+            store=StoreHealth(
+                state="ok",
+                reports=counts.reports,
+                unsent=counts.unsent,
+                refused=counts.refused,
+                oldest_unsent_at=counts.oldest_unsent_at,
+            ),
+            link=PartState(state="none", reason="no controller is configured"),
+            broker=self.publisher.state,
+            temperature=_temperature(),
+        )
+
+    def _watched(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The frames; a change of what the screen shows is told to health after each."""
+        state = ""
+        for frame in frames:
+            yield frame
+            if self.pipeline.progress.state != state:
+                state = self.pipeline.progress.state
+                self.publisher.health_changed()
+
+    def _set_capture(self, state: str, reason: str) -> None:
+        self._capture = CaptureHealth(state=state, reason=reason)
+        self.publisher.health_changed()
+
+    def _command(self, command: Command) -> None:
+        """Do what a command says, or publish that it is not done here."""
+        if command.command == "take_picture":
+            self.pipeline.take_picture()
+            text = "the next picture is analysed"
+        elif command.command == "replay":
+            text = f"{self.store.send_again(command.after)} reports are sent again"
+        else:
+            text = f"{command.command} is not done by this version"
+        details: dict[str, str | int | float | bool] = {"command": command.command, "command_id": command.command_id}
+        event = Event(
+            device_id=self._config.device.id, at=datetime.now(UTC), kind="command", text=text, details=details
+        )
+        self.publisher.publish_event(event)
+
+    def _status(self) -> Status:
+        return Status(
+            device_id=self._config.device.id,
+            state="online",
+            reason="",
+            session=self._session,
+            started_at=self._started_at,
+            software=f"edge-cad {importlib.metadata.version('edge-cad')}",
+            models=self._models,
+        )
+
+
+def run_service(config: Config) -> None:
+    """``edge-cad run``: until SIGTERM, SIGINT or the end of the source."""
+    with Service(config) as service:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: service.stop())
+        started = time.monotonic()
+        service.run()
+        progress = service.pipeline.progress
+        log.info("%d frames, %d reports in %.1f s", progress.frames, progress.reports, time.monotonic() - started)
+
+
+def without(registry: Registry, disabled: tuple[str, ...]) -> Registry:
+    """The registry without the modules that are switched off."""
+    unknown = set(disabled) - {module.name for module in registry.modules} - {entry.name for entry in registry.unusable}
+    if unknown:
+        log.warning("analysis.disabled_modules: there is no module %s", ", ".join(sorted(unknown)))
+    return replace(
+        registry,
+        modules=tuple(module for module in registry.modules if module.name not in disabled),
+        unusable=tuple(entry for entry in registry.unusable if entry.name not in disabled),
+    )
+
+
+def _models(config: Config) -> tuple[ModelInfo, ...]:
+    """The bundles that are there; one that cannot be read is told by the module that needs it."""
+    folders = config.router.bundle_folders
+    names = {config.router.bundle} | {name for module in discover(folders).modules for name in module.models}
+    found = []
+    for name in sorted(names):
+        with contextlib.suppress(ModelError):
+            card = read_card(find_bundle(name, folders))
+            found.append(ModelInfo(name=card.name, version=card.version, sha256=card.sha256))
+    return tuple(found)
+
+
+def _temperature() -> float | None:
+    """Of the processor, in degrees Celsius."""
+    try:
+        return int(TEMPERATURE.read_text()) / 1000
+    except (OSError, ValueError):
+        return None
