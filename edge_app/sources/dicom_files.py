@@ -3,6 +3,7 @@
 Nothing of the header but geometry and time goes on: no name, no date, no text reaches a frame, a log or an error.
 """
 
+import contextlib
 import logging
 import struct
 import time
@@ -17,7 +18,6 @@ from typing import Any, BinaryIO, Final, Self
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.pixels import as_pixel_options, get_decoder
 from pydicom.uid import (
     UID,
@@ -25,6 +25,8 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEG2000TransferSyntaxes,
+    JPEGLSTransferSyntaxes,
 )
 
 from edge_app.errors import UnreadableImage
@@ -37,7 +39,12 @@ from edge_app.sources.image_header import BadImage
 from edge_app.sources.thinning import Thinning
 
 PIXEL_KEYWORDS: Final = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
+EXPLICIT_STARTS: Final = (b"OB\0\0", b"OW\0\0", b"OF\0\0", b"OD\0\0", b"UN\0\0")
+"""Value representation and padding; as a length, which an implicit element has here, it would be odd or too small."""
 EXTRA: Final = "pip install 'edge-cad[dicom]'"
+NOT_DECODED: Final = "cannot be decoded here; convert it, for example: gdcmconv --raw IN OUT"
+SIGN_CORRECTED: Final = (*JPEG2000TransferSyntaxes, *JPEGLSTransferSyntaxes)
+NO_PICTURE: Final = "a DICOM file without a picture (no pixel data, or cut off before them)"
 WITHOUT_PIXELS: Final = {
     "1.2.840.10008.1.3.10": "a DICOMDIR; give the folder instead",
     "1.2.840.10008.5.1.4.1.1.104.1": "an encapsulated PDF",
@@ -102,18 +109,18 @@ class DicomFile:
         except BadImage as error:
             raise UnreadableImage(f"{self.name} cannot be read: {error}") from None
         except OSError as error:
-            raise UnreadableImage(f"{self.name} cannot be read: {error.strerror}") from error
+            why = error.strerror or "its header is damaged"
+            raise UnreadableImage(f"{self.name} cannot be read: {why}") from None
 
     def _read_header(self, file: BinaryIO) -> Dataset:
         """All but the pixels; the file stands at the pixel data element then."""
-        try:
+        with _damage_told_as("it is no DICOM file, or its header is damaged or truncated"):
             header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
-        except (*DAMAGE, InvalidDicomError):
-            raise BadImage("it is no DICOM file, or its header is damaged or truncated") from None
         syntax = header.file_meta.get("TransferSyntaxUID")
         if syntax == DeflatedExplicitVRLittleEndian:  # reading goes on in the inflated copy
             file.seek(0)
-            header = pydicom.dcmread(file)
+            with _damage_told_as("its deflated data set is damaged or truncated"):
+                header = pydicom.dcmread(file)
         elif not syntax:
             header.file_meta.TransferSyntaxUID = {
                 (True, True): ImplicitVRLittleEndian,
@@ -123,9 +130,13 @@ class DicomFile:
         return header
 
     def _frames(self, file: BinaryIO, header: Dataset) -> Iterator[Frame]:
-        pixels = _PixelData(file, header)
+        with _damage_told_as("its header is damaged"):
+            pixels = _PixelData(file, header)
+            times_s = frame_times_s(header, pixels.count)
+            levels = Levels(header)
+            mm_per_pixel = spacing_mm(header)
+            area = picture_area(header)
         check_size(pixels.columns, pixels.rows)
-        times_s = frame_times_s(header, pixels.count)
         self._given = {
             "transfer_syntax": pixels.syntax.name,
             "photometric": str(header.get("PhotometricInterpretation", "")),
@@ -133,22 +144,32 @@ class DicomFile:
             "height_px": pixels.rows,
             "frame_count": pixels.count,
         }
-        levels = Levels(header)
-        mm_per_pixel = spacing_mm(header)
-        area = picture_area(header, pixels.columns, pixels.rows)
         is_clip = pixels.count > 1 and times_s is not None
         chosen = self._thinning.start()
         wanted = [index for index in range(pixels.count) if chosen(index, times_s[index] if times_s else float(index))]
         for sequence, (index, (stored, photometric)) in enumerate(zip(wanted, pixels.decode(wanted), strict=True)):
             if self._closed:
                 return
+            with _damage_told_as("its lookup tables are damaged"):
+                shown = levels.to_frame(stored, photometric)
             yield Frame(
-                levels.to_frame(stored, photometric), sequence, time.monotonic_ns(), datetime.now(UTC), self.name,
+                shown, sequence, time.monotonic_ns(), datetime.now(UTC), self.name,
                 clip_id=self.name if is_clip else None,
                 time_s=times_s[index] if is_clip and times_s else 0.0,
                 mm_per_pixel=mm_per_pixel,
                 picture_area=area,
             )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _damage_told_as(text: str) -> Iterator[None]:
+    """Say ``text`` instead of what pydicom says of a malformed file, which may quote the header."""
+    try:
+        yield
+    except BadImage:
+        raise
+    except DAMAGE:
+        raise BadImage(text) from None
 
 
 class _PixelData:
@@ -157,6 +178,11 @@ class _PixelData:
     def __init__(self, file: BinaryIO, header: Dataset) -> None:
         meta = header.file_meta
         self.syntax = UID(meta.TransferSyntaxUID)
+        try:
+            self._decoder = get_decoder(self.syntax)
+        except NotImplementedError:
+            name = f"{self.syntax.name} ({self.syntax})" if self.syntax.name != self.syntax else str(self.syntax)
+            raise BadImage(f"its transfer syntax {name} {NOT_DECODED}") from None
         self._source: BinaryIO | Dataset = file
         self._options: dict[str, Any] = {}
         if self.syntax == DeflatedExplicitVRLittleEndian:
@@ -166,20 +192,11 @@ class _PixelData:
             present = self._enter_element(file)
         kind = str(header.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or "")
         if not present or not header.get("Rows") or not header.get("Columns"):
-            what = WITHOUT_PIXELS.get(kind)
-            raise BadImage(f"it is {what}" if what else "it is a DICOM file without a picture (no pixel data)")
+            raise BadImage(f"it is {WITHOUT_PIXELS.get(kind, NO_PICTURE)}")
         self.rows, self.columns = int(header.Rows), int(header.Columns)
         self.count = max(1, int(number(header, "NumberOfFrames") or 1))
         header.NumberOfFrames = self.count  # pydicom stumbles over a malformed one
         self._options |= as_pixel_options(header, transfer_syntax_uid=self.syntax)
-        try:
-            self._decoder = get_decoder(self.syntax)
-        except NotImplementedError:
-            name = f"{self.syntax.name} ({self.syntax})" if self.syntax.name != self.syntax else str(self.syntax)
-            raise BadImage(
-                f"its transfer syntax {name} is not one that can be decoded here; convert it, for example: "
-                "gdcmconv --raw IN OUT"
-            ) from None
         if not self._decoder.is_available:
             raise BadImage(f"its transfer syntax {self.syntax.name} ({self.syntax}) needs a decoder: {EXTRA}")
 
@@ -194,8 +211,8 @@ class _PixelData:
         if keyword is None:
             return False
         self._options["pixel_keyword"] = keyword
-        if not self.syntax.is_implicit_VR:
-            self._options["pixel_vr"] = start[4:6].decode("latin-1")
+        if start[4:8] in EXPLICIT_STARTS:  # some files are implicit where their transfer syntax says explicit
+            self._options["pixel_vr"] = start[4:6].decode("ascii")
             file.read(4)
         return True
 
@@ -205,13 +222,17 @@ class _PixelData:
         Raises:
             BadImage: A frame is truncated, damaged or missing.
         """
-        # Without indices pydicom goes through the data once; with them it looks for each frame from the start.
-        indices = None if len(wanted) == self.count else wanted
+        # Without indices pydicom goes through the data once; with them it looks for each frame from the start. But
+        # its sign correction for JPEG 2000 and JPEG-LS writes to a read-only array without them.
+        is_once_through = len(wanted) == self.count and self.syntax not in SIGN_CORRECTED
+        indices = None if is_once_through else wanted
         frames = self._decoder.iter_array(self._source, indices=indices, validate=True, raw=True, **self._options)
         for done in range(len(wanted)):
             try:
                 stored, properties = next(frames)
-            except (StopIteration, RuntimeError, *DAMAGE):
+            except (StopIteration, RuntimeError, *DAMAGE) as error:
+                if "does not support" in str(error):
+                    raise BadImage(f"its pixel data ({self.syntax.name}) are of a kind that {NOT_DECODED}") from None
                 which = f"frame {wanted[done] + 1} of {self.count}"
                 raise BadImage(f"pixel data of {which} are truncated or damaged") from None
             yield stored, str(properties["photometric_interpretation"])

@@ -9,6 +9,7 @@ import math
 from typing import Final
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 from edge_app.records import Box
 
@@ -22,30 +23,39 @@ CENTIMETRE: Final = 3
 """Physical Units X/Y Direction (0018,6024 and 6026)."""
 SAME_SPACING: Final = 0.01
 """Spacings across and down that differ by more than this part are not one ``mm_per_pixel``."""
+WITHIN_IMAGE: Final = 0.98
+"""This part of an ultrasound region's width and height lies in the image, or the region is not this image's."""
 SPACING_KEYWORDS: Final = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 
 
-def ultrasound_region(header: Dataset) -> Dataset | None:
-    """The largest region with a two-dimensional tissue or colour flow picture, if the header names regions."""
-    pictures = [
-        region
-        for region in header.get("SequenceOfUltrasoundRegions") or ()
-        if number(region, "RegionSpatialFormat") == TWO_DIMENSIONAL
-        and number(region, "RegionDataType") in TISSUE_OR_COLOUR_FLOW
-        and _region_box(region) is not None
-    ]
-    return max(pictures, key=lambda region: _area(_region_box(region)), default=None)
-
-
-def picture_area(header: Dataset, width: int, height: int) -> Box | None:
+def picture_area(header: Dataset) -> Box | None:
     """The ultrasound region, cut to the image; None without one (the whole frame is the picture, or nobody says)."""
-    region = ultrasound_region(header)
-    box = None if region is None else _region_box(region)
-    if box is None:
-        return None
-    x0, y0, x1, y1 = box
-    x0, y0, x1, y1 = max(0, x0), max(0, y0), min(width, x1), min(height, y1)
-    return Box(x0, y0, x1 - x0, y1 - y0) if x0 < x1 and y0 < y1 else None
+    found = _picture_region(header)
+    return None if found is None else found[1]
+
+
+def _picture_region(header: Dataset) -> tuple[Dataset, Box] | None:
+    """The largest region with a two-dimensional tissue or colour flow picture, and where it is in the image.
+
+    A region that reaches well beyond the image was written for another size: someone scaled or cropped the image and
+    left the header. Neither its place nor its spacing is true then, so it does not count.
+    """
+    found: list[tuple[Dataset, Box]] = []
+    for region in header.get("SequenceOfUltrasoundRegions") or ():
+        if number(region, "RegionSpatialFormat") != TWO_DIMENSIONAL:
+            continue
+        if number(region, "RegionDataType") not in TISSUE_OR_COLOUR_FLOW:
+            continue
+        corners = numbers(region, *(f"RegionLocation{corner}" for corner in ("MinX0", "MinY0", "MaxX1", "MaxY1")))
+        if len(corners) != 4:
+            continue
+        x0, y0, x1, y1 = map(int, corners)  # the standard names the last pixel, not the one behind it
+        left, top, right, bottom = max(0, x0), max(0, y0), min(header.Columns, x1 + 1), min(header.Rows, y1 + 1)
+        if right - left < WITHIN_IMAGE * (x1 + 1 - x0) or bottom - top < WITHIN_IMAGE * (y1 + 1 - y0):
+            logger.info("an ultrasound region reaches beyond the image; the header is that of another size")
+        elif left < right and top < bottom:
+            found.append((region, Box(left, top, right - left, bottom - top)))
+    return max(found, key=lambda each: each[1].width * each[1].height, default=None)
 
 
 def spacing_mm(header: Dataset) -> float | None:
@@ -68,13 +78,13 @@ def spacing_mm(header: Dataset) -> float | None:
 def _spacings_mm(header: Dataset) -> tuple[float | None, float | None]:
     """Spacing across (column to column) and down (row to row)."""
     if header.get("SequenceOfUltrasoundRegions"):
-        region = ultrasound_region(header)
-        if region is None:
+        found = _picture_region(header)
+        if found is None:
             return None, None
-        units = number(region, "PhysicalUnitsXDirection"), number(region, "PhysicalUnitsYDirection")
-        across, down = number(region, "PhysicalDeltaX"), number(region, "PhysicalDeltaY")
-        if units == (CENTIMETRE, CENTIMETRE) and across and down:
-            return abs(across) * 10, abs(down) * 10  # a negative delta is a direction
+        units = numbers(found[0], "PhysicalUnitsXDirection", "PhysicalUnitsYDirection")
+        deltas = numbers(found[0], "PhysicalDeltaX", "PhysicalDeltaY")
+        if units == (CENTIMETRE, CENTIMETRE) and len(deltas) == 2:
+            return abs(deltas[0]) * 10, abs(deltas[1]) * 10  # a negative delta is a direction
         return None, None
     measures = (functional_group(header, "PixelMeasuresSequence"), header)
     for dataset, keyword in itertools.product(measures, SPACING_KEYWORDS):
@@ -113,25 +123,13 @@ def number(dataset: Dataset, keyword: str) -> float | None:
     return next(iter(numbers(dataset, keyword)), None)
 
 
-def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
-    """All values of an element as finite numbers; empty if one is malformed."""
+def numbers(dataset: Dataset, *keywords: str) -> tuple[float, ...]:
+    """All values of the elements as finite numbers; empty if one is absent or malformed."""
+    found: list[float] = []
     try:
-        value = dataset.get(keyword)
-        several = value if hasattr(value, "__iter__") and not isinstance(value, str | bytes) else (value,)
-        found = tuple(float(each) for each in several)
+        for keyword in keywords:
+            value = dataset.get(keyword)
+            found += map(float, value if isinstance(value, MultiValue | list | tuple) else (value,))
     except (TypeError, ValueError, OverflowError):
         return ()
-    return found if all(map(math.isfinite, found)) else ()
-
-
-def _region_box(region: Dataset) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom; right and bottom one past the last pixel, which the standard names."""
-    corners = [number(region, f"RegionLocation{corner}") for corner in ("MinX0", "MinY0", "MaxX1", "MaxY1")]
-    if any(corner is None for corner in corners):
-        return None
-    x0, y0, x1, y1 = (int(corner) for corner in corners if corner is not None)
-    return (x0, y0, x1 + 1, y1 + 1) if x0 < x1 and y0 < y1 else None
-
-
-def _area(box: tuple[int, int, int, int] | None) -> int:
-    return 0 if box is None else (box[2] - box[0]) * (box[3] - box[1])
+    return tuple(found) if all(map(math.isfinite, found)) else ()
