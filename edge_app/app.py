@@ -16,13 +16,17 @@ from typing import Final, Self
 from cad_modules.registry import Registry, discover
 from edge_app.analysis import Analyzer
 from edge_app.classifier import Classifier
-from edge_app.config import Config, SourceConfig
+from edge_app.config import CaptureCardSource, Config, SourceConfig, StreamUrlSource
 from edge_app.errors import CameraLost
 from edge_app.messages import CaptureHealth, Command, Event, Health, ModelInfo, PartState, Status, StoreHealth, uuid7
 from edge_app.pipeline import Pipeline
 from edge_app.publisher import Publisher
 from edge_app.records import Frame
 from edge_app.sources.base import Source
+from edge_app.sources.capture_card import open_capture_card
+from edge_app.sources.live import CaptureFormat
+from edge_app.sources.opening import open_path
+from edge_app.sources.stream_url import StreamUrl
 from edge_app.store import Store
 from models.bundle import find_bundle, read_card
 from models.errors import ModelError
@@ -37,9 +41,16 @@ TEMPERATURE: Final = Path("/sys/class/thermal/thermal_zone0/temp")
 
 def open_source(config: SourceConfig) -> Source:
     """The picture source that the configuration names; enter it to open it."""
-    from edge_app.sources.configured import make_source
-
-    return make_source(config)
+    match config:
+        case CaptureCardSource():
+            asked = CaptureFormat(config.width, config.height, config.frames_per_second, config.pixel_format)
+            return open_capture_card(config.device, asked)
+        case StreamUrlSource():
+            secret = config.password_file
+            password = "" if secret is None else secret.read_text("utf-8").rstrip("\r\n")
+            return StreamUrl(config.url, user=config.username or "", password=password)
+        case _:
+            return open_path(config.path)
 
 
 class Service:

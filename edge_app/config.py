@@ -77,6 +77,8 @@ class CaptureCardSource(Section):
     """Pixels asked of the card; it may give others, which is said at start."""
     height: int = Field(default=1080, gt=0)
     frames_per_second: float = Field(default=30.0, gt=0)
+    pixel_format: str = Field(default="", max_length=4)
+    """``MJPG``, ``YUYV`` ...; many USB cards give 1080p only as MJPG. Empty: what the card likes."""
 
 
 class StreamUrlSource(Section):
@@ -99,10 +101,6 @@ class VideoFileSource(Section):
 
     kind: Literal["video_file"]
     path: ExistingFile
-    repeat: bool = False
-    """Begin again at the end."""
-    realtime: bool = True
-    """Play at the file's own speed; false: as fast as it can be analysed."""
 
 
 class ImageFolderSource(Section):
@@ -110,8 +108,6 @@ class ImageFolderSource(Section):
 
     kind: Literal["image_folder"]
     path: ConfigPath
-    watch: bool = False
-    """Stay, and take what is added to the folder."""
 
 
 class DicomFilesSource(Section):
@@ -119,8 +115,6 @@ class DicomFilesSource(Section):
 
     kind: Literal["dicom_files"]
     path: ConfigPath
-    watch: bool = False
-    """Stay, and take what is added to the folder."""
 
 
 SourceConfig: TypeAlias = Annotated[
@@ -143,11 +137,9 @@ class RouterConfig(Section):
 
 
 class AnalysisConfig(Section):
-    """The CAD modules and the processes that they run in."""
+    """The CAD modules and the process that they run in."""
 
-    workers: int = Field(default=2, ge=1, le=64)
-    """Processes."""
-    deadline_s: float = Field(default=2.0, gt=0, le=600)
+    deadline_s: float = Field(default=5.0, gt=0, le=600)
     """A module that takes longer is stopped, and its entry says ``timed_out``."""
     interval_s: float = Field(default=1.0, ge=0)
     """On live video, seconds from one analysed picture to the next; 0: as often as possible."""

@@ -75,4 +75,4 @@ class Subscriber:
         self._subscribed = not any(reason.is_failure for reason in reasons)
 
     def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
-        self._on_report(Report.from_json(message.payload))
+        self._on_report(Report.from_json(bytes(message.payload)))

@@ -50,10 +50,10 @@ def print_report(console: Console, report: Report) -> None:
     found = report.classification
     what = found.category or found.decision
     of_clip = f" (clip, {report.clip.frames} frames)" if report.clip else ""
-    console.print(f"[bold]{what}[/bold]  {_plain(report.source)}{of_clip}  [dim]{_plain(found.reason)}[/dim]")
+    console.print(f"[bold]{what}[/bold]  {plain(report.source)}{of_clip}  [dim]{plain(found.reason)}[/dim]")
     for analysis in report.analyses:
         note = " [dim](experimental)[/dim]" if analysis.experimental else ""
-        console.print(f"  {analysis.module}: {_plain(summary(analysis))}{note}", soft_wrap=True)
+        console.print(f"  {analysis.module}: {plain(summary(analysis))}{note}", soft_wrap=True)
 
 
 def summary(analysis: AnalysisInfo) -> str:
@@ -81,7 +81,7 @@ def print_modules(console: Console, registry: Registry) -> None:
         table.add_row(module.name, *(mark if name in module.categories else "" for name in CATEGORIES), features)
     console.print(table)
     for missing in registry.unusable:
-        console.print(f"[red]unavailable[/red] {missing.name}: {_plain(missing.reason)}", soft_wrap=True)
+        console.print(f"[red]unavailable[/red] {missing.name}: {plain(missing.reason)}", soft_wrap=True)
 
 
 def registry_as_json(registry: Registry) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def print_checks(console: Console, checks: list[Check]) -> None:
     """One line per check."""
     for check in checks:
         mark = "[green]ok  [/green]" if check.ok else "[red]fail[/red]"
-        console.print(f"{mark} {check.name}: {_plain(check.text)}", soft_wrap=True)
+        console.print(f"{mark} {check.name}: {plain(check.text)}", soft_wrap=True)
 
 
 def versions() -> dict[str, str]:
@@ -128,6 +128,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text with square brackets as such, not as markup."""
     return text.replace("[", "\\[")
