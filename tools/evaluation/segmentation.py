@@ -1,0 +1,174 @@
+"""How good a segmentation bundle is: the int8 network and the CAD modules as they run on the device, against masks."""
+
+import argparse
+import importlib
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cad_modules.contract import AnalysisContext, CadModule
+from cad_modules.geometry import region_mask
+from cad_modules.runtime import run_module
+from models.bundle import BUILT_IN_BUNDLES, Bundle, Prediction
+from models.preprocessing import network_input
+from tools.training.bundle_writer import update_card
+from tools.training.dataset import DEFAULT_ROOT, Row, read_image, read_mask, read_rows
+from tools.training.segmentation_metrics import dice, grouped_mean
+from tools.training.segmentation_settings import SETTINGS, settings_of
+
+WORST_COUNT: Final = 3
+TIMED_RUNS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A module's feature whose error is reported."""
+
+    module: str
+    feature: str
+    reference: str = ""
+    """Column of the set's ``extra`` with the true value; empty: the module's own answer for the true masks."""
+
+
+MEASUREMENTS: Final[dict[str, tuple[Measurement, ...]]] = {
+    "chest_segmentation": (
+        Measurement("cardiothoracic_ratio", "cardiothoracic_ratio"),
+        Measurement("lung_fields", "lung_area_right"),
+        Measurement("lung_fields", "lung_area_left"),
+    ),
+    "fetal_head_segmentation": (Measurement("fetal_head", "head_circumference", "hc_mm"),),
+    "left_ventricle_segmentation": (
+        Measurement("left_ventricle", "lv_area"),
+        Measurement("left_ventricle", "lv_length"),
+        Measurement("left_ventricle", "lv_volume"),
+    ),
+}
+"""Bundle -> what is measured with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What came out for one picture."""
+
+    file: str
+    group: str
+    dice: dict[str, float]
+    """Label -> overlap of the largest region with the true mask, at the picture's size."""
+    measured: dict[str, tuple[float | None, float | None]]
+    """Feature -> measured and true value; None where the module found the picture unsuitable."""
+
+
+def evaluate_case(bundle: Bundle, row: Row) -> Case:
+    """Run the network and its modules on one labelled picture."""
+    image = read_image(row.path)
+    height, width = image.shape
+    prediction = bundle.infer(image)
+    known = [label for label in bundle.card.labels if label in row.extra.get("mask_values", {})]
+    true = {label: read_mask(row, label) for label in known}
+    overlap = {label: dice(region_mask(prediction.channel(label), height, width), mask) for label, mask in true.items()}
+    measured: dict[str, tuple[float | None, float | None]] = {}
+    for item in MEASUREMENTS[bundle.card.name]:
+        module: CadModule = importlib.import_module(f"cad_modules.{item.module}").MODULE
+        found = _feature(module, item.feature, image, row, prediction)
+        reference: float | None
+        if item.reference:
+            reference = float(row.extra[item.reference])
+        elif len(known) == len(bundle.card.labels):
+            drawn = Prediction(bundle.card.labels, np.stack([true[label] for label in known], -1).astype(np.float32))
+            reference = _feature(module, item.feature, image, row, drawn)
+        else:
+            continue
+        measured[item.feature] = (found, reference)
+    return Case(row.path.name, row.group, overlap, measured)
+
+
+def _feature(
+    module: CadModule, feature: str, image: NDArray[np.uint8], row: Row, prediction: Prediction
+) -> float | None:
+    context = AnalysisContext(row.category, lambda _: prediction, row.mm_per_pixel)
+    result = run_module(module, image, context)
+    return next((finding.value for finding in result.findings.findings if finding.feature == feature), None)
+
+
+def summarise(cases: list[Case]) -> dict[str, Any]:
+    """Means with 95 % intervals by group, and the worst cases, as they go onto the card."""
+    report: dict[str, Any] = {"pictures": len(cases), "groups": len({case.group for case in cases})}
+    for label in cases[0].dice:
+        report[f"dice_{label}"] = _with_interval(cases, lambda case, label=label: case.dice[label], highest_worst=False)  # type: ignore[misc]
+    for feature in cases[0].measured:
+        both = [case for case in cases if None not in case.measured[feature]]
+        errors = {case.file: case.measured[feature][0] - case.measured[feature][1] for case in both}  # type: ignore[operator]
+        entry: dict[str, Any] = {"unsuitable": len(cases) - len(both)}
+        if both:
+            entry |= _with_interval(both, lambda case, of=errors: abs(of[case.file]), highest_worst=True)  # type: ignore[misc]
+            spread = 1.96 * statistics.pstdev(errors.values())
+            bias = statistics.fmean(errors.values())
+            entry |= {"bias": _rounded(bias), "limits_of_agreement": [_rounded(bias - spread), _rounded(bias + spread)]}
+        report[f"{feature}_absolute_error"] = entry
+    return report
+
+
+def _with_interval(cases: list[Case], value: Callable[[Case], float], *, highest_worst: bool) -> dict[str, Any]:
+    mean = grouped_mean([value(case) for case in cases], [case.group for case in cases])
+    worst = sorted(cases, key=value, reverse=highest_worst)[:WORST_COUNT]
+    return {
+        "mean": _rounded(mean.value),
+        "interval": [_rounded(mean.low), _rounded(mean.high)],
+        "worst": [_rounded(value(case)) for case in worst],
+        "worst_files": [case.file for case in worst],
+    }
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4)
+
+
+def invoke_ms(bundle: Bundle) -> float:
+    """Median time of one picture from a 512 x 512 gray picture to probabilities, one thread, this machine."""
+    spec = bundle.card.input
+    image = np.random.default_rng(0).integers(0, 256, (2 * spec.height, 2 * spec.width), np.uint8)
+    network_input(image, spec.height, spec.width, spec.colour)
+    times = []
+    for _ in range(TIMED_RUNS):
+        started = time.perf_counter()
+        bundle.infer(image)
+        times.append(time.perf_counter() - started)
+    return round(statistics.median(times) * 1000, 2)
+
+
+def main(arguments: list[str]) -> None:
+    """``tools/evaluate segmentation``."""
+    parser = argparse.ArgumentParser(prog="evaluate segmentation", description=__doc__)
+    parser.add_argument("name", choices=[settings.name for settings in SETTINGS])
+    parser.add_argument("--bundles", type=Path, default=BUILT_IN_BUNDLES, help="folder of the bundles")
+    parser.add_argument("--data", type=Path, default=DEFAULT_ROOT)
+    parser.add_argument("--split", choices=("val", "test"), default="test")
+    parser.add_argument("--json", type=Path, help="write the report and every case there")
+    parser.add_argument("--write-card", action="store_true", help="put the figures on the bundle's card")
+    options = parser.parse_args(arguments)
+
+    cv2.setNumThreads(1)
+    settings, folder = settings_of(options.name), options.bundles / options.name
+    bundle = Bundle(folder)
+    rows = [row for row in read_rows(options.data) if row.set_name in settings.sets and row.split == options.split]
+    cases = [evaluate_case(bundle, row) for row in rows]
+    report = summarise(cases)
+    print(json.dumps(report, indent=1))
+    if options.json:
+        everything = [{"file": c.file, "dice": c.dice, "measured": c.measured} for c in cases]
+        options.json.write_text(json.dumps({"report": report, "cases": everything}, indent=1))
+    if options.write_card:
+        timing = {"picture_ms_x86_64": invoke_ms(bundle), "model_bytes": (folder / "model.tflite").stat().st_size}
+        update_card(
+            folder,
+            metrics={**bundle.card.metrics, options.split: report},
+            int8={**bundle.card.int8, **timing},
+        )
