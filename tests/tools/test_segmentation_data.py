@@ -63,9 +63,12 @@ def test_batches_come_without_end_and_the_thread_goes_with_the_stream() -> None:
     assert threading.active_count() == before
 
 
-def test_a_fault_in_the_thread_reaches_the_reader() -> None:
-    broken = Sample(np.zeros((20, 20), np.uint8), np.zeros((20, 20, 5000), np.uint8))  # more channels than OpenCV takes
-    with BatchStream([broken], small_settings(), seed=1) as stream, pytest.raises(cv2.error):
+def test_a_fault_in_the_thread_reaches_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("tools.training.segmentation_data.augmented", fail)
+    with BatchStream([sample()], small_settings(), seed=1) as stream, pytest.raises(MemoryError, match="no room"):
         next(iter(stream))
 
 
