@@ -5,15 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cad_modules.contract import CATEGORIES
-from cad_modules.registry import discover
-from edge_app.analysis import Analyzer
-from edge_app.classifier import Classifier
+from edge_app.app import make_analyzer, make_classifier, make_registry
+from edge_app.config import Config
 from edge_app.errors import UnreadableImage
 from edge_app.messages import Report
 from edge_app.pipeline import Classifies, Pipeline
 from edge_app.records import Classification, Picture
 from edge_app.sources.opening import open_path
-from models.bundle import find_bundle
 
 
 class GivenCategory:
@@ -47,8 +45,7 @@ def analyze_paths(
     *,
     category: str | None = None,
     interval_s: float = 1.0,
-    deadline_s: float = 10.0,
-    device_id: str = "analyze",
+    config: Config | None = None,
 ) -> None:
     """Analyse files and folders of images, DICOM and clips.
 
@@ -58,18 +55,22 @@ def analyze_paths(
         on_error: Called for each file that cannot be read; the rest goes on.
         category: Overrides the router's decision.
         interval_s: Between two analysed frames of a clip.
-        deadline_s: For each module and picture.
-        device_id: Stands in the reports.
+        config: Router, modules, deadline and device id; None: the defaults.
 
     Raises:
-        SourceError: There is nothing to read at one of the paths.
+        SourceError: A folder holds no picture at all.
         ModelError: The router's bundle cannot be used.
         ValueError: The category is unknown.
     """
-    classifier: Classifies = Classifier(find_bundle("router"))
+    config = config or Config()
+    for missing in (path for path in paths if not path.exists()):
+        on_error(UnreadableImage(f"{missing} is not there; check the path"))
+    present = [path for path in paths if path.exists()]
+    if not present:
+        return
+    classifier: Classifies = make_classifier(config)
     if category is not None:
         classifier = GivenCategory(category, classifier)
-    registry = discover()
-    with Analyzer(deadline_s=deadline_s) as analyzer, open_path(paths, on_error=on_error) as source:
-        pipeline = Pipeline(device_id, classifier, registry, analyzer, deliver, interval_s)
+    with make_analyzer(config) as analyzer, open_path(present, on_error=on_error) as source:
+        pipeline = Pipeline(config.device.id, classifier, make_registry(config), analyzer, deliver, interval_s)
         pipeline.run(source.frames())

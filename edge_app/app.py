@@ -53,6 +53,35 @@ def open_source(config: SourceConfig) -> Source:
             return open_path(config.path)
 
 
+def make_classifier(config: Config) -> Classifier:
+    """The router that the configuration names.
+
+    Raises:
+        ModelError: Its bundle cannot be used.
+    """
+    router = config.router
+    folder = find_bundle(router.bundle, router.bundle_folders)
+    return Classifier(folder, router.reject_threshold, router.accept_threshold)
+
+
+def make_registry(config: Config) -> Registry:
+    """The installed CAD modules without those that are switched off."""
+    registry, disabled = discover(config.router.bundle_folders), config.analysis.disabled_modules
+    known = {module.name for module in registry.modules} | {entry.name for entry in registry.unusable}
+    if unknown := sorted(set(disabled) - known):
+        log.warning("analysis.disabled_modules: there is no module %s", ", ".join(unknown))
+    return replace(
+        registry,
+        modules=tuple(module for module in registry.modules if module.name not in disabled),
+        unusable=tuple(entry for entry in registry.unusable if entry.name not in disabled),
+    )
+
+
+def make_analyzer(config: Config) -> Analyzer:
+    """The runner of the CAD modules; enter or close it."""
+    return Analyzer(config.router.bundle_folders, config.analysis.deadline_s)
+
+
 class Service:
     """The service, with its parts joined; use it as a context manager.
 
@@ -69,12 +98,9 @@ class Service:
         self._capture = CaptureHealth(state="stopped")
         self._session = uuid7()
         self._started_at = datetime.now(UTC)
-        folders = config.router.bundle_folders
-        self._models = _models(config)
-
-        router = config.router
-        classifier = Classifier(find_bundle(router.bundle, folders), router.reject_threshold, router.accept_threshold)
-        registry = without(discover(folders), config.analysis.disabled_modules)
+        registry = make_registry(config)
+        self._models = _models(config, registry)
+        classifier = make_classifier(config)
         try:
             self.store = Store(config.store.path)
             self._parts.callback(self.store.close)
@@ -83,7 +109,7 @@ class Service:
 
                 self._parts.enter_context(EmbeddedBroker(config.mqtt.port))
             self.publisher = Publisher(config.mqtt, self.store, self._status(), self.health, on_command=self._command)
-            self._analyzer = self._parts.enter_context(Analyzer(folders, config.analysis.deadline_s))
+            self._analyzer = self._parts.enter_context(make_analyzer(config))
             self.pipeline = Pipeline(
                 config.device.id,
                 classifier,
@@ -210,26 +236,13 @@ def run_service(config: Config) -> None:
         log.info("%d frames, %d reports in %.1f s", progress.frames, progress.reports, time.monotonic() - started)
 
 
-def without(registry: Registry, disabled: tuple[str, ...]) -> Registry:
-    """The registry without the modules that are switched off."""
-    unknown = set(disabled) - {module.name for module in registry.modules} - {entry.name for entry in registry.unusable}
-    if unknown:
-        log.warning("analysis.disabled_modules: there is no module %s", ", ".join(sorted(unknown)))
-    return replace(
-        registry,
-        modules=tuple(module for module in registry.modules if module.name not in disabled),
-        unusable=tuple(entry for entry in registry.unusable if entry.name not in disabled),
-    )
-
-
-def _models(config: Config) -> tuple[ModelInfo, ...]:
+def _models(config: Config, registry: Registry) -> tuple[ModelInfo, ...]:
     """The bundles that are there; one that cannot be read is told by the module that needs it."""
-    folders = config.router.bundle_folders
-    names = {config.router.bundle} | {name for module in discover(folders).modules for name in module.models}
+    names = {config.router.bundle} | {name for module in registry.modules for name in module.models}
     found = []
     for name in sorted(names):
         with contextlib.suppress(ModelError):
-            card = read_card(find_bundle(name, folders))
+            card = read_card(find_bundle(name, config.router.bundle_folders))
             found.append(ModelInfo(name=card.name, version=card.version, sha256=card.sha256))
     return tuple(found)
 

@@ -105,6 +105,7 @@ def analyze(
         float, typer.Option(help="Of a clip, seconds between two analysed frames; 0 analyses every frame.", min=0)
     ] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="One report per line (JSON Lines).")] = False,
+    config: ConfigOption = None,
 ) -> None:
     """Analyse files: one report per picture; of a clip, one per analysed frame and one for the whole.
 
@@ -116,6 +117,7 @@ def analyze(
     edge-cad analyze --category us_fetal_head --json head.png
     """
     from edge_app.analyze import analyze_paths
+    from edge_app.config import load_config
     from edge_app.terminal import PictureProgress, print_report
 
     unreadable: list[UnreadableImage] = []
@@ -135,8 +137,9 @@ def analyze(
             errors.print(f"edge-cad: {error}", style="red", markup=False, soft_wrap=True)
 
         try:
-            analyze_paths(paths, deliver, on_error, category=category, interval_s=interval)
-        except ValueError as error:
+            settings = load_config(config)
+            analyze_paths(paths, deliver, on_error, category=category, interval_s=interval, config=settings)
+        except (ConfigError, ValueError) as error:
             _fail(error, USAGE)
         except ModelError as error:
             _fail(error, MISSING)

@@ -29,7 +29,7 @@ from edge_app.terminal import plain, summary
 
 SETTLE_S: Final = 10.0
 """After the last picture, reports may take this long to arrive."""
-DEMO_ONLY: Final = ("image_quality", "screen_text")
+ON_EVERY_PICTURE: Final = ("image_quality", "screen_text")
 """Modules that every picture has; the table shows the others first."""
 
 
@@ -186,23 +186,26 @@ def _table(delivered: Delivered, service: Service) -> Table:
         f"{len(delivered.reports)} delivered; broker {broker.state}",
         caption=DISCLAIMER,
         title_justify="left",
+        expand=True,
+        show_lines=True,
     )
-    table.add_column("on the screen", no_wrap=True)
-    table.add_column("recognised", no_wrap=True)
-    table.add_column("measured", overflow="fold")
-    table.add_column("delivered", no_wrap=True, justify="right")
+    table.add_column("on the screen, and recognised", ratio=2, overflow="fold")
+    table.add_column("measured", ratio=3, overflow="fold")
+    table.add_column("delivered", justify="right")
     for shown in delivered.rows():
         report = shown.best
         if report is None:
-            table.add_row(plain(shown.showing.title), "...", "", "")
+            table.add_row(f"[bold]{plain(shown.showing.title)}[/bold]\n...", "", "")
             continue
         found = report.classification
-        probability = f" {found.scores[0].probability:.2f}" if found.scores else ""
-        recognised = f"{found.category}{probability}" if found.category else f"{found.decision}: {found.reason}"
-        ordered = sorted(report.analyses, key=lambda analysis: analysis.module in DEMO_ONLY)
-        measured = "\n".join(f"{entry.module}: {plain(summary(entry))}" for entry in ordered)
-        latency = f" {median(shown.latencies_s) * 1000:.0f} ms" if shown.latencies_s else ""
-        table.add_row(plain(shown.showing.title), plain(recognised), measured, f"{len(shown.delivered)}{latency}")
+        recognised = f"{found.category} {found.scores[0].probability:.2f}" if found.category else found.reason
+        colour = "green" if found.category else "yellow"
+        ordered = sorted(report.analyses, key=lambda analysis: analysis.module in ON_EVERY_PICTURE)
+        table.add_row(
+            f"[bold]{plain(shown.showing.title)}[/bold]\n[{colour}]{plain(recognised)}[/{colour}]",
+            "\n".join(f"{entry.module}: {plain(summary(entry))}" for entry in ordered),
+            f"{len(shown.delivered)}" + (f"\n{median(shown.latencies_s) * 1000:.0f} ms" if shown.latencies_s else ""),
+        )
     return table
 
 
@@ -240,7 +243,7 @@ def _print_summary(console: Console, result: dict[str, Any]) -> None:
     console.print(
         f"{result['frames']} frames ({result['dropped']} dropped) of {result['pictures']} pictures in "
         f"{result['seconds']} s; {result['reports']} reports, {result['delivered']} delivered, "
-        f"{result['unsent']} waiting; from screen to subscriber {latency['p50']} ms (median), "
+        f"{result['unsent']} waiting; from capture to subscriber {latency['p50']} ms (median), "
         f"{latency['p95']} ms (95 %)"
     )
     if result["complete"]:

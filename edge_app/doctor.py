@@ -13,10 +13,10 @@ from typing import Any, Final
 from serial.tools import list_ports
 
 from cad_modules.registry import discover
+from edge_app.app import open_source
 from edge_app.config import CaptureCardSource, Config
 from edge_app.errors import EdgeCadError
 from edge_app.publisher import check_broker
-from edge_app.app import open_source
 from models.bundle import BUILT_IN_BUNDLES, Bundle, find_bundle
 from models.errors import ModelError
 

@@ -1,8 +1,10 @@
 """Read a model bundle, check it before it is used, and run it."""
 
+import contextlib
 import hashlib
 import os
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -74,7 +76,7 @@ class Prediction:
 
     labels: tuple[str, ...]
     values: NDArray[np.float32]
-    """Classification: logits / temperature, shape (labels,). Segmentation: probabilities, shape (rows, columns, labels)."""
+    """Classification: logits / temperature, shape (labels,). Segmentation: probabilities, (rows, columns, labels)."""
 
     def channel(self, label: str) -> NDArray[np.float32]:
         """The probability map of one label, shape (rows, columns), at the network's output size."""
@@ -199,14 +201,27 @@ def _read(path: Path) -> bytes:
 
 
 def _interpreter(content: bytes, threads: int, folder: Path) -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
         from tflite_runtime.interpreter import Interpreter
     try:
-        interpreter = Interpreter(model_content=content, num_threads=threads)
-        interpreter.allocate_tensors()
+        with _quiet():
+            interpreter = Interpreter(model_content=content, num_threads=threads)
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise BundleRejected(f"{folder / 'model.tflite'}: not a network that can be run: {error}") from error
     return interpreter
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep standard error clean of the line that the runtime's C++ code writes for every process."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
