@@ -117,7 +117,7 @@ def read_image(path: Path, colour: bool = False) -> NDArray[np.uint8]:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise DatasetError(f"{path}: cannot be decoded")
-    return image
+    return np.asarray(image, np.uint8)
 
 
 def read_frames(path: Path, count: int, colour: bool = False) -> list[NDArray[np.uint8]]:
@@ -139,7 +139,7 @@ def read_frames(path: Path, count: int, colour: bool = False) -> list[NDArray[np
     picked = np.unique(np.linspace(0, len(frames) - 1, count).round().astype(int))
     if colour:
         return [frames[index] for index in picked]
-    return [cv2.cvtColor(frames[index], cv2.COLOR_BGR2GRAY) for index in picked]  # type: ignore[misc]
+    return [np.asarray(cv2.cvtColor(frames[index], cv2.COLOR_BGR2GRAY), np.uint8) for index in picked]
 
 
 def read_pictures(row: Row, frames_per_clip: int, colour: bool = False) -> list[NDArray[np.uint8]]:
