@@ -80,7 +80,7 @@ def sharpen(image: Picture, rng: np.random.Generator) -> Picture:
 
 def low_resolution(image: Picture, rng: np.random.Generator) -> Picture:
     """Made smaller and larger again."""
-    size = int(image.shape[0] / rng.uniform(1.5, 4))
+    size = int(image.shape[0] / rng.uniform(1.5, 4.6))
     small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
     ways = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
     return cv2.resize(small, image.shape[::-1], interpolation=ways[int(rng.integers(3))])  # type: ignore[return-value]
