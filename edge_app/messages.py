@@ -33,7 +33,12 @@ class Message(BaseModel):
     """Base of every payload and part of one: immutable, no unknown fields, finite numbers only."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        json_schema_serialization_defaults_required=True,  # a published payload has every field
     )
 
     def to_json(self) -> str:
