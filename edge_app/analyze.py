@@ -12,6 +12,7 @@ from edge_app.messages import Report
 from edge_app.pipeline import Classifies, Pipeline
 from edge_app.records import Classification, Picture
 from edge_app.sources.opening import open_path
+from edge_app.sources.prefetch import prefetched
 
 
 class GivenCategory:
@@ -73,4 +74,4 @@ def analyze_paths(
         classifier = GivenCategory(category, classifier)
     with make_analyzer(config) as analyzer, open_path(present, on_error=on_error) as source:
         pipeline = Pipeline(config.device.id, classifier, make_registry(config), analyzer, deliver, interval_s)
-        pipeline.run(source.frames())
+        pipeline.run(prefetched(source.frames()))

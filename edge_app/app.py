@@ -26,6 +26,7 @@ from edge_app.sources.base import Source
 from edge_app.sources.capture_card import open_capture_card
 from edge_app.sources.live import CaptureFormat
 from edge_app.sources.opening import open_path
+from edge_app.sources.prefetch import prefetched
 from edge_app.sources.stream_url import StreamUrl
 from edge_app.store import Store
 from models.bundle import find_bundle, read_card
@@ -146,7 +147,8 @@ class Service:
                 with self._source:
                     self._set_capture("running", "")
                     log.info("source %s: %s", self._source.name, dict(self._source.describe()))
-                    for frame in self._watched(self._source.frames()):
+                    frames = self._source.frames()
+                    for frame in self._watched(frames if self._source.live else prefetched(frames)):
                         self.pipeline.process(frame)
                         pause_s = REOPEN_FIRST_S
                     break
