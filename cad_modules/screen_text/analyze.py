@@ -76,9 +76,11 @@ def find_text(image: Image) -> list[TextBox]:
         size = (max(round(image.shape[1] / scale), 1), max(round(image.shape[0] / scale), 1))
         gray = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     found: list[TextBox] = []
-    for dark in (False, True):  # dark second: the gaps inside bright letters look like dark ones
-        boxes = [_box(line, gray, image) for line in _text_lines(_lines(find_pieces(gray, dark)), gray)]
-        found += [box for box in boxes if not any(_covers(earlier, box) for earlier in found)]
+    # A line that was found before keeps its box: the gaps inside bright letters look like dark letters.
+    for pieces in find_pieces(gray):
+        for box in (_box(line, gray, image) for line in _text_lines(_lines(pieces), gray)):
+            if not any(_covers(earlier, box) for earlier in found):
+                found = [earlier for earlier in found if not _covers(box, earlier)] + [box]
     return sorted(found, key=lambda box: (box.top, box.left))
 
 

@@ -1,5 +1,6 @@
 """Find pieces of a picture that look like letters: narrow strokes with the sharp edges of graphics."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,8 +12,9 @@ from cad_modules.contract import Image
 
 STROKE_SIDE: Final = 9
 """Pixels; strokes of letters are narrower than this, most anatomy is wider."""
-SMALLEST_CONTRAST: Final = 45
-"""Gray levels between a stroke and what is around it."""
+CONTRASTS: Final = (45, 100)
+"""Gray levels between a stroke and what is around it: at the first dim print is found, at the second letters are free
+from the echoes that they touch."""
 HEIGHT_RANGE: Final = (6, 64)
 """Of a letter, in pixels."""
 WIDEST_PIECE: Final = 16.0
@@ -46,26 +48,32 @@ class Piece:
     """Median gray level of its strokes."""
 
 
-def find_pieces(gray: Image, dark: bool) -> list[Piece]:
-    """Every piece that looks like letters.
+def find_pieces(gray: Image) -> Iterator[list[Piece]]:
+    """Every piece that looks like letters: bright ones at each contrast, then dark ones on bright ground.
 
     Args:
         gray: Shape (height, width), uint8.
-        dark: Look for dark letters on bright ground instead of bright ones on dark.
     """
-    square = np.ones((STROKE_SIDE, STROKE_SIDE), np.uint8)
-    contrast = np.asarray(cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT if dark else cv2.MORPH_TOPHAT, square), np.uint8)
-    strokes = np.asarray(cv2.threshold(contrast, SMALLEST_CONTRAST - 1, 1, cv2.THRESH_BINARY)[1], np.uint8)
+    square, small = np.ones((STROKE_SIDE, STROKE_SIDE), np.uint8), np.ones((3, 3), np.uint8)
+    step = np.asarray(cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, small), np.uint8)
+    for operation in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT):
+        contrast = np.asarray(cv2.morphologyEx(gray, operation, square), np.uint8)
+        for smallest_contrast in CONTRASTS:
+            strokes = np.asarray(cv2.threshold(contrast, smallest_contrast - 1, 1, cv2.THRESH_BINARY)[1], np.uint8)
+            yield _pieces(gray, contrast, step, strokes)
+
+
+def _pieces(
+    gray: Image, contrast: NDArray[np.uint8], step: NDArray[np.uint8], strokes: NDArray[np.uint8]
+) -> list[Piece]:
     contours, _ = cv2.findContours(strokes, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     boxes = [box for box in map(cv2.boundingRect, contours) if _has_letter_shape(box[2], box[3])]
-    if not boxes or len(boxes) > MOST_PIECES:
+    if len(boxes) > MOST_PIECES:
         return []
-    step = np.asarray(cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.uint8)
-    border = np.asarray(strokes - cv2.erode(strokes, np.ones((3, 3), np.uint8)), np.uint8)
     pieces = []
     for x, y, width, height in boxes:
         part = np.s_[y : y + height, x : x + width]
-        piece = _piece((x, y, width, height), gray[part], contrast[part], strokes[part], step[part], border[part])
+        piece = _piece((x, y, width, height), gray[part], contrast[part], strokes[part], step[part])
         if piece is not None:
             pieces.append(piece)
     return pieces
@@ -81,13 +89,12 @@ def _piece(
     contrast: NDArray[np.uint8],
     strokes: NDArray[np.uint8],
     step: NDArray[np.uint8],
-    border: NDArray[np.uint8],
 ) -> Piece | None:
     x, y, width, height = box
     area = int(np.count_nonzero(strokes))
     if not FILL_RANGE[0] <= area / (width * height) <= FILL_RANGE[1]:
         return None
-    on_border = border > 0
+    on_border = strokes > cv2.erode(strokes, np.ones((3, 3), np.uint8))
     if float(step[on_border].mean()) < SMALLEST_SHARPNESS * int(contrast.max()):
         return None
     letters = max(1, round(width / height / LETTER_WIDTH))
