@@ -8,9 +8,10 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -76,9 +77,9 @@ def check_module(
     """
     check_declaration(module)
     cases = tuple(_cases(module, tuple(examples), _shapes(module, bundles or {}, tuple(bundle_folders))))
-    check_answers(cases)
-    check_repeatable(cases)
-    check_spacing(cases)
+    answers = check_answers(cases)
+    check_repeatable(answers)
+    check_spacing(answers)
 
 
 def check_declaration(module: CadModule) -> None:
@@ -141,43 +142,52 @@ class Case:
         return self.predictions[name]
 
 
-def check_answers(cases: Iterable[Case]) -> None:
+Answers: TypeAlias = tuple[tuple[Case, Findings | None], ...]
+"""What a module said in each case; None where it called the picture unsuitable."""
+
+
+def check_answers(cases: Iterable[Case]) -> Answers:
     """On every picture: declared findings, overlays inside, the picture untouched, no stray error."""
-    measured = 0
-    for case in cases:
-        before = [image.tobytes() for image in case.images]
-        answer = case.run()
-        if [image.tobytes() for image in case.images] != before or any(image.flags.writeable for image in case.images):
-            raise NotConformantError(f"{case}: the picture was changed or made writeable")
-        if answer is not None:
-            measured += len(answer.findings)
-            _check_findings(case, answer)
-            for overlay in answer.overlays:
-                _check_overlay(case, overlay)
-    if not measured:
+    answers = tuple((case, _checked_answer(case)) for case in cases)
+    if not any(answer and answer.findings for _, answer in answers):
         raise NotConformantError("no picture gave a single finding: hand in an example that the module can measure")
+    return answers
 
 
-def check_repeatable(cases: Iterable[Case]) -> None:
+def check_repeatable(answers: Answers) -> None:
     """The same picture gives the same answer, whatever was analysed in between."""
-    first = [(case, case.run()) for case in cases]
-    for case, expected in reversed(first):
+    for case, expected in reversed(answers):
         if case.run() != expected:
             raise NotConformantError(f"{case}: a second run gave another answer: the module keeps state")
 
 
-def check_spacing(cases: Iterable[Case]) -> None:
+def check_spacing(answers: Answers) -> None:
     """Lengths, areas and volumes in mm, mm2 and ml are those in pixels times the spacing."""
-    for case in cases:
+    for (_, bare), (case, scaled) in pairwise(answers):
         if case.spacing is None:
             continue
-        bare = _values(replace(case, spacing=None).run())
-        for feature, (value, unit) in _values(case.run()).items():
-            if unit not in _POWER or feature not in bare:
+        in_pixels = {finding.feature: finding.value for finding in (bare.findings if bare else ())}
+        for finding in scaled.findings if scaled else ():
+            if finding.unit not in _POWER or finding.feature not in in_pixels:
                 continue
-            expected = bare[feature][0] * case.spacing ** _POWER[unit] * (_PX3_TO_ML if unit == "ml" else 1)
-            if not math.isclose(value, expected, rel_tol=SCALING_TOLERANCE, abs_tol=1e-9):
-                raise NotConformantError(f"{case}: {feature} is {value} {unit}, its pixels make {expected}")
+            factor = case.spacing ** _POWER[finding.unit] * (_PX3_TO_ML if finding.unit == "ml" else 1)
+            expected = in_pixels[finding.feature] * factor
+            if not math.isclose(finding.value, expected, rel_tol=SCALING_TOLERANCE, abs_tol=1e-9):
+                raise NotConformantError(
+                    f"{case}: {finding.feature} is {finding.value} {finding.unit}, its pixels make {expected}"
+                )
+
+
+def _checked_answer(case: Case) -> Findings | None:
+    before = [image.tobytes() for image in case.images]
+    answer = case.run()
+    if [image.tobytes() for image in case.images] != before or any(image.flags.writeable for image in case.images):
+        raise NotConformantError(f"{case}: the picture was changed or made writeable")
+    if answer is not None:
+        _check_findings(case, answer)
+        for overlay in answer.overlays:
+            _check_overlay(case, overlay)
+    return answer
 
 
 def _shapes(
@@ -196,7 +206,10 @@ def _shapes(
 def _cases(
     module: CadModule, examples: tuple[Example, ...], shapes: tuple[tuple[str, BundleShape], ...]
 ) -> Iterator[Case]:
-    """Every picture with drawn outputs in turn, one picture with all of them, and the examples as every category."""
+    """Every picture with drawn outputs in turn, one picture with all of them, and the examples as every category.
+
+    Each comes twice: without spacing, then with.
+    """
     for example in examples:
         for category in module.categories:
             for spacing in (None, SPACING_MM):
@@ -252,7 +265,3 @@ def _check_overlay(case: Case, overlay: Overlay) -> None:
             raise NotConformantError(f"{where} has the point ({x}, {y}) outside of the {width} x {height} picture")
     if bool(overlay.values) != (overlay.kind == "heatmap"):
         raise NotConformantError(f"{where}: every heatmap has values, and nothing else has")
-
-
-def _values(answer: Findings | None) -> dict[str, tuple[float, str]]:
-    return {finding.feature: (finding.value, finding.unit) for finding in (answer.findings if answer else ())}
