@@ -135,7 +135,10 @@ def connection_lost(code: int, name: str, from_broker: bool, last_error: str, ad
         return BrokerProblem("lost", f"broker {address} no longer answers: see to the broker and the network")
     if problem := tls_problem(last_error, address):
         return BrokerProblem("untrusted", problem)
-    return BrokerProblem("lost", f"broker {address} closed the connection", closed_by_broker=True)
+    text = (
+        f"broker {address} closed the connection: it stopped, or (if this repeats) another box has the same device.id"
+    )
+    return BrokerProblem("lost", text, closed_by_broker=True)
 
 
 def tls_problem(message: str, address: str) -> str | None:

@@ -87,6 +87,10 @@ class Mosquitto:
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
 
+    def resume(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def _end(self, number: signal.Signals) -> None:
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)

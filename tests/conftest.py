@@ -28,7 +28,7 @@ def make_mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callabl
 
     yield make
     for broker in made:
-        broker.stop()
+        broker.kill()
 
 
 @pytest.fixture
