@@ -217,7 +217,7 @@ class BrokerConnection:
             else:
                 self._client.connect(settings.host, settings.port, settings.keepalive_s)
         except (OSError, ssl.CertificateError) as error:
-            raise broker_problems.connecting_failed(error, self.address) from error
+            raise broker_problems.connecting_failed(error, self.address, settings.tls is not None) from error
         except UnicodeError as error:
             raise BrokerProblem("unreachable", f"broker {self.address}: mqtt.host is not a host name") from error
 
@@ -244,9 +244,10 @@ class BrokerConnection:
 
     def _lost(self, code: int, name: str, from_broker: bool) -> BrokerProblem:
         if not self._connected:
-            settings = self._settings
+            tls = self._settings.tls
+            own_certificate = tls is not None and tls.certificate_file is not None
             return broker_problems.no_answer_to_connect(
-                self.address, settings.tls is not None, settings.version, self._last_error
+                self.address, tls is not None, own_certificate, self._settings.version, self._last_error
             )
         return broker_problems.connection_lost(code, name, from_broker, self._last_error, self.address)
 

@@ -58,6 +58,8 @@ VERIFY_PROBLEMS: Final[dict[int, str]] = {
 }
 """OpenSSL's verification results (x509_vfy.h)."""
 
+NO_TLS: Final = "ends the TLS handshake: does this port speak TLS (mostly 8883)?"
+
 ALERTS: Final[dict[str, str]] = {
     "CERTIFICATE_REQUIRED": "wants a certificate: set mqtt.tls.certificate_file and mqtt.tls.key_file",
     "HANDSHAKE_FAILURE": "wants a certificate, or other ciphers: set mqtt.tls.certificate_file and mqtt.tls.key_file",
@@ -65,17 +67,18 @@ ALERTS: Final[dict[str, str]] = {
     "BAD_CERTIFICATE": "does not accept this box's certificate: check mqtt.tls.certificate_file",
     "CERTIFICATE_EXPIRED": "says this box's certificate has expired: renew it",
     "WRONG_VERSION_NUMBER": "does not speak TLS at this port: use the TLS port (mostly 8883), or remove [mqtt.tls]",
-    "UNEXPECTED_EOF": "ends the TLS handshake: does this port speak TLS (mostly 8883)?",
+    "UNEXPECTED_EOF": NO_TLS,
 }
 """Names in OpenSSL's messages; the first that occurs counts."""
 
 
-def connecting_failed(error: OSError, address: str) -> BrokerProblem:
+def connecting_failed(error: OSError, address: str, tls: bool) -> BrokerProblem:
     """What an error while connecting or shaking hands means.
 
     Args:
         error: As raised by ``socket`` or ``ssl``.
         address: host:port, for the text.
+        tls: The connection was to be encrypted.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         way_out = VERIFY_PROBLEMS.get(error.verify_code, f"its certificate is not accepted ({error.verify_message})")
@@ -87,9 +90,7 @@ def connecting_failed(error: OSError, address: str) -> BrokerProblem:
     elif isinstance(error, ConnectionRefusedError):
         text = f"broker {address}: nothing listens at this port: start the broker, or correct mqtt.host and mqtt.port"
     elif isinstance(error, ConnectionResetError | BrokenPipeError):
-        text = (
-            f"broker {address}: closes the connection at once: is there a broker, and does it want TLS or a password?"
-        )
+        text = f"broker {address} {NO_TLS if tls else 'closes the connection at once: is it an MQTT broker?'}"
     elif isinstance(error, TimeoutError):
         text = f"broker {address}: does not answer: correct mqtt.host and mqtt.port, or see to network and firewall"
     else:
@@ -102,20 +103,30 @@ def connection_refused(code: int, name: str, address: str) -> BrokerProblem:
     return BrokerProblem("refused", f"broker {address} {REFUSALS.get(code, f'refuses the connection: {name}')}")
 
 
-def no_answer_to_connect(address: str, tls: bool, version: str, last_error: str) -> BrokerProblem:
+def no_answer_to_connect(
+    address: str, tls: bool, own_certificate: bool, version: str, last_error: str
+) -> BrokerProblem:
     """What it means that the broker took the connection, but ended it without a CONNACK.
 
     Args:
         address: host:port, for the text.
         tls: The connection was encrypted.
+        own_certificate: This box showed one.
         version: Of MQTT, as it was tried.
         last_error: The last error of the socket, if there was one.
     """
     if problem := tls_problem(last_error, address):
         return BrokerProblem("untrusted", problem)
+    if not tls:
+        guess = "it may want TLS at this port (see [mqtt.tls])"
+    elif own_certificate:
+        guess = "it may not trust this box's certificate (mqtt.tls.certificate_file)"
+    else:
+        guess = "it may want a certificate (set mqtt.tls.certificate_file and mqtt.tls.key_file)"
     other = "3.1.1" if version == "5" else "5"
-    guess = "" if tls else "it may want TLS at this port (see [mqtt.tls]), or "
-    return BrokerProblem("refused", f'broker {address} ends the connection unasked: {guess}mqtt.version = "{other}"')
+    # With TLS 1.3 the broker judges our certificate after the handshake, and its reason does not always get through.
+    state: ProblemState = "untrusted" if tls else "refused"
+    return BrokerProblem(state, f'broker {address} ends the connection unasked: {guess}, or mqtt.version = "{other}"')
 
 
 def connection_lost(code: int, name: str, from_broker: bool, last_error: str, address: str) -> BrokerProblem:
