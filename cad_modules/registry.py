@@ -98,7 +98,7 @@ def discover(
             _check_bundles(module, folders)
             modules.append(module)
         except _UnusableError as error:
-            log.warning("CAD module %s cannot be used: %s", entry.name, error)
+            log.info("CAD module %s cannot be used: %s", entry.name, error)
             unusable.append(UnusableModule(entry.name, str(error), error.module))
     return Registry(
         modules=tuple(sorted(modules, key=lambda module: module.name)),

@@ -100,6 +100,8 @@ class Service:
         self._session = uuid7()
         self._started_at = datetime.now(UTC)
         registry = make_registry(config)
+        for entry in registry.unusable:
+            log.warning("CAD module %s cannot be used: %s", entry.name, entry.reason)
         self._models = _models(config, registry)
         classifier = make_classifier(config)
         try:

@@ -4,6 +4,7 @@ import importlib.metadata
 from types import TracebackType
 from typing import Any, Self
 
+from rich import box
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -50,7 +51,9 @@ def print_report(console: Console, report: Report) -> None:
     found = report.classification
     what = found.category or found.decision
     of_clip = f" (clip, {report.clip.frames} frames)" if report.clip else ""
-    console.print(f"[bold]{what}[/bold]  {plain(report.source)}{of_clip}  [dim]{plain(found.reason)}[/dim]")
+    console.print(
+        f"[bold]{what}[/bold]  {plain(report.source)}{of_clip}  [dim]{plain(found.reason)}[/dim]", soft_wrap=True
+    )
     for analysis in report.analyses:
         note = " [dim](experimental)[/dim]" if analysis.experimental else ""
         console.print(f"  {analysis.module}: {plain(summary(analysis))}{note}", soft_wrap=True)
@@ -70,16 +73,18 @@ def summary(analysis: AnalysisInfo) -> str:
 
 def print_modules(console: Console, registry: Registry) -> None:
     """The matrix of modules and categories."""
-    table = Table(title="CAD modules", caption="● serves the category   ○ experimental: not validated against labels")
-    table.add_column("module")
+    caption = "● serves the category   ○ the same, experimental: not validated against labels"
+    table = Table(caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("module", no_wrap=True)
     for category in CATEGORIES:
-        table.add_column(category.replace("_", "_\n", 1), justify="center")
-    table.add_column("features (unit)", overflow="fold")
+        table.add_column(category.replace("_", "_\n"), justify="center", no_wrap=True)
     for module in registry.modules:
         mark = "○" if module.experimental else "●"
-        features = ", ".join(f"{name} ({unit})" for name, unit in module.features.items())
-        table.add_row(module.name, *(mark if name in module.categories else "" for name in CATEGORIES), features)
+        table.add_row(module.name, *(mark if name in module.categories else "" for name in CATEGORIES))
     console.print(table)
+    for module in registry.modules:
+        features = ", ".join(f"{name}{'' if unit == '1' else f' ({unit})'}" for name, unit in module.features.items())
+        console.print(f"[bold]{module.name}[/bold]: {plain(features)}", soft_wrap=True)
     for missing in registry.unusable:
         console.print(f"[red]unavailable[/red] {missing.name}: {plain(missing.reason)}", soft_wrap=True)
 

@@ -149,7 +149,7 @@ def test_module_that_cannot_be_imported_is_listed_with_its_reason(tmp_path: Path
         text=True,
     )
     assert done.returncode == 1
-    (entry,) = json.loads(done.stdout)["unusable"]
+    (entry,) = json.loads(done.stdout)["unavailable"]
     assert entry["name"] == "vendor_module" and "vendor_missing" in entry["reason"]
 
 
