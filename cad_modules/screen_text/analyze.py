@@ -14,7 +14,8 @@ LONGEST_SIDE: Final = 1280
 FEWEST_LETTERS: Final = 3
 """In a line, on any ground."""
 FEWEST_LETTERS_ON_FLAT_GROUND: Final = 2
-"""In a line outside of the picture area, where the ground is one colour and anatomy cannot pass for letters."""
+"""In a line outside of the picture area, where the ground is one colour and anatomy cannot pass for letters; of bright
+letters only: the corner between two lines looks like a dark one."""
 FLAT_GROUND: Final = 3.0
 """Gray levels; median deviation of a ground of one colour, traces of JPEG and parts of other lines included."""
 WIDEST_GAP: Final = 1.1
@@ -75,18 +76,17 @@ def find_text(image: Image) -> list[TextBox]:
     if scale > 1:
         size = (max(round(image.shape[1] / scale), 1), max(round(image.shape[0] / scale), 1))
         gray = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    found: list[TextBox] = []
-    # A line that was found before keeps its box: the gaps inside bright letters look like dark letters.
-    for pieces in find_pieces(gray):
-        for box in (_box(line, gray, image) for line in _text_lines(_lines(pieces), gray)):
-            if not any(_covers(earlier, box) for earlier in found):
-                found = [earlier for earlier in found if not _covers(box, earlier)] + [box]
-    return sorted(found, key=lambda box: (box.top, box.left))
+    found = [
+        _box(line, gray, image)
+        for bright, pieces in find_pieces(gray)
+        for line in _text_lines(_lines(pieces), gray, FEWEST_LETTERS_ON_FLAT_GROUND if bright else FEWEST_LETTERS)
+    ]
+    return sorted(_joined(found), key=lambda box: (box.top, box.left))
 
 
-def _text_lines(lines: list[list[Piece]], gray: Image) -> list[list[Piece]]:
+def _text_lines(lines: list[list[Piece]], gray: Image, fewest_on_flat_ground: int) -> list[list[Piece]]:
     """The lines that are text: by themselves, or short words beside such a line."""
-    accepted = [line for line in lines if _is_text(line, gray)]
+    accepted = [line for line in lines if _is_text(line, gray, fewest_on_flat_ground)]
     ends = [(min(line, key=lambda piece: piece.x), max(line, key=lambda piece: piece.x)) for line in accepted]
     rest = [line for line in lines if line not in accepted]
     beside = [
@@ -98,12 +98,34 @@ def _text_lines(lines: list[list[Piece]], gray: Image) -> list[list[Piece]]:
     return accepted + beside
 
 
-def _covers(box: TextBox, other: TextBox) -> bool:
-    """Whether most of the other box lies in this one."""
-    width = min(box.right, other.right) - max(box.left, other.left) + 1
-    height = min(box.bottom, other.bottom) - max(box.top, other.top) + 1
-    whole = (other.right - other.left + 1) * (other.bottom - other.top + 1)
-    return width > 0 and height > 0 and width * height > whole / 2
+def _joined(boxes: list[TextBox]) -> list[TextBox]:
+    """Boxes of one line as one: parts of it were found at different contrasts, and the gaps in it as dark letters."""
+    rest, joined = list(boxes), []
+    while rest:
+        box = rest.pop()
+        parts = [other for other in rest if _are_one_line(box, other)]
+        if parts:
+            rest = [other for other in rest if other not in parts]
+            rest.append(_around([box, *parts]))  # may now touch more
+        else:
+            joined.append(box)
+    return joined
+
+
+def _are_one_line(box: TextBox, other: TextBox) -> bool:
+    lower = min(box.bottom - box.top, other.bottom - other.top) + 1
+    overlap = min(box.bottom, other.bottom) - max(box.top, other.top) + 1
+    gap = max(box.left, other.left) - min(box.right, other.right)
+    return overlap > lower / 2 and gap <= WIDEST_GAP * lower
+
+
+def _around(boxes: list[TextBox]) -> TextBox:
+    return TextBox(
+        left=min(box.left for box in boxes),
+        top=min(box.top for box in boxes),
+        right=max(box.right for box in boxes),
+        bottom=max(box.bottom for box in boxes),
+    )
 
 
 def _lines(pieces: list[Piece]) -> list[list[Piece]]:
@@ -144,11 +166,11 @@ def _are_neighbours(left: Piece, right: Piece, widest_gap: float = WIDEST_GAP) -
     )
 
 
-def _is_text(line: list[Piece], gray: Image) -> bool:
+def _is_text(line: list[Piece], gray: Image, fewest_on_flat_ground: int) -> bool:
     letters = sum(piece.letters for piece in line)
     if letters >= FEWEST_LETTERS:
         return True
-    return letters >= FEWEST_LETTERS_ON_FLAT_GROUND and _has_flat_ground(line, gray)
+    return letters >= fewest_on_flat_ground and _has_flat_ground(line, gray)
 
 
 def _has_flat_ground(line: list[Piece], gray: Image) -> bool:

@@ -19,7 +19,7 @@ HEIGHT_RANGE: Final = (6, 64)
 """Of a letter, in pixels."""
 WIDEST_PIECE: Final = 16.0
 """Width over height: letters of small print touch, so a word can be one piece."""
-FILL_RANGE: Final = (0.15, 0.95)
+FILL_RANGE: Final = (0.15, 1.0)
 """Part of a piece's box that is stroke."""
 SMALLEST_SHARPNESS: Final = 0.70
 """Step across the stroke's border (three pixels) over its contrast.
@@ -48,8 +48,8 @@ class Piece:
     """Median gray level of its strokes."""
 
 
-def find_pieces(gray: Image) -> Iterator[list[Piece]]:
-    """Every piece that looks like letters: bright ones at each contrast, then dark ones on bright ground.
+def find_pieces(gray: Image) -> Iterator[tuple[bool, list[Piece]]]:
+    """Whether letters are bright, and every piece that looks like such letters; once for each contrast.
 
     Args:
         gray: Shape (height, width), uint8.
@@ -60,7 +60,7 @@ def find_pieces(gray: Image) -> Iterator[list[Piece]]:
         contrast = np.asarray(cv2.morphologyEx(gray, operation, square), np.uint8)
         for smallest_contrast in CONTRASTS:
             strokes = np.asarray(cv2.threshold(contrast, smallest_contrast - 1, 1, cv2.THRESH_BINARY)[1], np.uint8)
-            yield _pieces(gray, contrast, step, strokes)
+            yield operation == cv2.MORPH_TOPHAT, _pieces(gray, contrast, step, strokes)
 
 
 def _pieces(
@@ -94,7 +94,8 @@ def _piece(
     area = int(np.count_nonzero(strokes))
     if not FILL_RANGE[0] <= area / (width * height) <= FILL_RANGE[1]:
         return None
-    on_border = strokes > cv2.erode(strokes, np.ones((3, 3), np.uint8))
+    inner = cv2.erode(strokes, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    on_border = strokes > inner
     if float(step[on_border].mean()) < SMALLEST_SHARPNESS * int(contrast.max()):
         return None
     letters = max(1, round(width / height / LETTER_WIDTH))
