@@ -4,8 +4,9 @@ from fakes.pictures import sector
 from numpy.typing import NDArray
 
 from tools.training.augment import randomise, shrink
-from tools.training.nothing import draw_nothing, scramble, speckle_phantom
+from tools.training.nothing import draw_nothing, idle_sector, speckle_phantom
 from tools.training.screens import empty_screen, paste_on_screen
+from tools.training.spoil import blend, scramble, warp
 
 
 @pytest.mark.parametrize("radiograph", [False, True])
@@ -59,7 +60,7 @@ def test_screen_holds_the_pasted_picture() -> None:
 
 
 def test_drawn_screens_and_rejects_repeat_with_their_seed() -> None:
-    for draw in (empty_screen, draw_nothing, speckle_phantom):
+    for draw in (empty_screen, draw_nothing, speckle_phantom, idle_sector):
         for seed in range(40):
             first, second = draw(np.random.default_rng(seed)), draw(np.random.default_rng(seed))
             assert first.dtype == np.uint8 and first.ndim == 3
@@ -71,3 +72,25 @@ def test_scrambling_moves_tiles_but_keeps_every_pixel() -> None:
     scrambled: NDArray[np.uint32] = scramble(image, np.random.default_rng(2))  # type: ignore[arg-type,assignment]
     assert np.array_equal(np.sort(scrambled, axis=None), np.sort(image, axis=None))
     assert (scrambled != image).mean() > 0.5
+
+
+def test_warping_moves_the_anatomy_and_keeps_the_gray_levels() -> None:
+    image = sector()
+    for seed in range(10):
+        warped = warp(image, np.random.default_rng(seed))
+        assert warped.shape == image.shape and warped.dtype == np.uint8
+        assert warped.max() <= image.max()
+        assert np.abs(warped.astype(int) - image).mean() > 8
+        assert np.array_equal(warped, warp(image, np.random.default_rng(seed)))
+
+
+def test_blend_shows_both_pictures() -> None:
+    first, second = np.zeros((40, 60), np.uint8), np.zeros((50, 30, 3), np.uint8)
+    first[:20], second[25:] = 200, 50
+    for seed in range(20):
+        blended = blend(first, second, np.random.default_rng(seed))
+        assert blended.shape == (40, 60, 3)
+        upper, lower = blended[:15].mean(), blended[25:].mean()
+        assert 70 < upper < 130
+        assert 20 < lower < 130
+    assert first.max() == 200

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from tools.training.screens import MARKS, draw_flow, paste_on_screen, random_colour, write_text
+from tools.training.screens import MARKS, cut_sector, draw_flow, paste_on_screen, random_colour, write_text
 
 Image = NDArray[np.uint8]
 
@@ -36,7 +36,7 @@ def randomise(image: Image, rng: Generator, *, radiograph: bool) -> Image:
     image = _to_working_size(_crop(image, rng, radiograph), rng)
     image = _turn(image, rng, radiograph)
     if rng.random() < 0.25:
-        image = _collimate(image, rng) if radiograph or rng.random() < 0.3 else _cut_sector(image, rng)
+        image = _collimate(image, rng) if radiograph or rng.random() < 0.3 else cut_sector(image, rng)
     image = _change_tone(image, rng, radiograph)
     image = _change_texture(image, rng)
     if rng.random() < 0.5:
@@ -118,28 +118,6 @@ def _collimate(image: Image, rng: Generator) -> Image:
     framed = np.full_like(image, shade)
     framed[top:bottom, left:right] = image[top:bottom, left:right]
     return framed
-
-
-def _cut_sector(image: Image, rng: Generator) -> Image:
-    """Black outside the fan of a convex or phased probe, or the box of a steered linear one."""
-    height, width = image.shape[:2]
-    mask = np.zeros((height, width), np.uint8)
-    if rng.random() < 0.75:
-        apex = -float(rng.uniform(0, 0.6)) * height, float(rng.uniform(0.42, 0.58)) * width
-        half = float(rng.uniform(20, 50))
-        reach = height - apex[0]
-        centre = int(apex[1]), int(apex[0])
-        radius = int(reach)
-        cv2.ellipse(mask, centre, (radius, radius), 90, -half, half, 255, -1)
-        near = int(-apex[0] + rng.uniform(0, 0.08) * height)
-        if near > 0:
-            cv2.circle(mask, centre, near, 0, -1)
-    else:
-        shift = float(rng.uniform(-0.25, 0.25)) * width
-        xs = np.array([0.08 * width, 0.92 * width, 0.92 * width + shift, 0.08 * width + shift])
-        corners = np.stack([xs, [0, 0, height, height]], axis=1).astype(np.int32)
-        cv2.fillPoly(mask, [corners], 255)
-    return cv2.bitwise_and(image, image, mask=mask)  # type: ignore[return-value]
 
 
 def _change_tone(image: Image, rng: Generator, radiograph: bool) -> Image:

@@ -1,4 +1,4 @@
-"""Draw pictures that the router must refuse: no signal, menus, documents, noise, phantoms, scrambled anatomy."""
+"""Draw pictures that the router must refuse: no signal, menus, documents, noise, phantoms, probes in air."""
 
 from collections.abc import Callable
 from typing import Final
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from tools.training.screens import empty_screen, random_colour, write_text
+from tools.training.screens import cut_sector, empty_screen, random_colour, write_text
 
 Image = NDArray[np.uint8]
 
@@ -100,6 +100,15 @@ def speckle_phantom(rng: Generator, height: int = 150, width: int = 190) -> Imag
     return np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
+def idle_sector(rng: Generator) -> Image:
+    """What a probe in air shows: a fan or box, bright near the probe and nearly black below; BGR."""
+    phantom = speckle_phantom(rng, 170, 200)
+    depth = np.linspace(0, 1, 170)[:, None, None]
+    fade = np.exp(-depth / float(rng.uniform(0.02, 0.2))) + float(rng.uniform(0, 0.15))
+    dark = np.clip(phantom * fade * float(rng.uniform(0.6, 1.4)), 0, 255).astype(np.uint8)
+    return cut_sector(dark, rng)
+
+
 _DRAWINGS: Final[tuple[Callable[[Generator], Image], ...]] = (
     _blank,
     _gradient,
@@ -112,22 +121,11 @@ _DRAWINGS: Final[tuple[Callable[[Generator], Image], ...]] = (
     empty_screen,
     speckle_phantom,
     speckle_phantom,
+    idle_sector,
+    idle_sector,
 )
 
 
 def draw_nothing(rng: Generator) -> Image:
     """A picture of no body part, BGR, about 100 to 260 pixels wide."""
     return _DRAWINGS[int(rng.integers(len(_DRAWINGS)))](rng)
-
-
-def scramble(image: Image, rng: Generator) -> Image:
-    """The picture cut into 3 x 3 to 5 x 5 tiles and put together wrongly: its texture without its anatomy."""
-    count = int(rng.integers(3, 6))
-    rows, columns = image.shape[0] // count, image.shape[1] // count
-    tiles = [
-        image[r * rows : (r + 1) * rows, c * columns : (c + 1) * columns] for r in range(count) for c in range(count)
-    ]
-    order = rng.permutation(len(tiles))
-    turned = [tiles[index][:: int(rng.choice([1, -1])), :: int(rng.choice([1, -1]))] for index in order]
-    lines = [np.concatenate(turned[start : start + count], axis=1) for start in range(0, len(turned), count)]
-    return np.ascontiguousarray(np.concatenate(lines, axis=0))

@@ -13,20 +13,21 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from cad_modules.contract import CATEGORIES
+from cad_modules.contract import CATEGORIES, RADIOGRAPH, ULTRASOUND
 from models.preprocessing import fit, to_colour
 from tools.training.augment import randomise, shrink
 from tools.training.dataset import REJECT, Row, read_pictures, read_rows
-from tools.training.nothing import draw_nothing, scramble
+from tools.training.nothing import draw_nothing
+from tools.training.spoil import blend, scramble, warp
 
 LABELS: Final = (*CATEGORIES, REJECT)
 STORED_SIDE: Final = 384
 """Pictures are kept in memory with at most this many pixels along their longer side."""
 FRAMES_PER_CLIP: Final = 12
-REJECT_WEIGHT: Final = 2.0
+REJECT_WEIGHT: Final = 3.0
 """What must be refused is drawn this often for each picture of one category: it is more varied than any of them."""
 DRAWN: Final = "drawn"
-SCRAMBLED: Final = "scrambled"
+SPOILED: Final = ("scrambled", "warped", "blended")
 
 Image = NDArray[np.uint8]
 Pictures = dict[str, dict[str, list[Image]]]
@@ -60,26 +61,35 @@ def draw_sample(pictures: Pictures, rng: Generator, side: int) -> tuple[Image, i
     """One randomised picture, RGB (side, side, 3), and the index of its label.
 
     Labels are drawn by weight, a label's sets equally often, a set's pictures equally often. Refused pictures have
-    two sets more: drawn ones, and scrambled pictures of the categories.
+    more sets: drawn ones, and spoiled pictures of the categories.
     """
     weights = np.array([REJECT_WEIGHT if label == REJECT else 1.0 for label in LABELS])
     index = int(rng.choice(len(LABELS), p=weights / weights.sum()))
     label = LABELS[index]
     sets = sorted(pictures[label])
-    name = str(rng.choice([*sets, DRAWN, SCRAMBLED] if label == REJECT else sets))
+    name = str(rng.choice([*sets, DRAWN, *SPOILED] if label == REJECT else sets))
     radiograph = label.startswith("xr_")
     if name == DRAWN:
         image = draw_nothing(rng)
         radiograph = rng.random() < 0.5
-    elif name == SCRAMBLED:
-        other = str(rng.choice(CATEGORIES))
-        image = scramble(_pick(pictures[other][str(rng.choice(sorted(pictures[other])))], rng), rng)
-        radiograph = other.startswith("xr_")
+    elif name in SPOILED:
+        radiograph = rng.random() < 0.35
+        image = _spoil(pictures, RADIOGRAPH if radiograph else ULTRASOUND, name, rng)
     else:
         image = _pick(pictures[label][name], rng)
         if label == REJECT:
             radiograph = rng.random() < 0.5
     return to_network(randomise(image, rng, radiograph=radiograph), side), index
+
+
+def _spoil(pictures: Pictures, categories: tuple[str, ...], how: str, rng: Generator) -> Image:
+    first, second = (
+        _pick(pictures[category][str(rng.choice(sorted(pictures[category])))], rng)
+        for category in rng.choice(categories, 2, replace=False)
+    )
+    if how == "blended":
+        return blend(first, second, rng)
+    return scramble(first, rng) if how == "scrambled" else warp(first, rng)
 
 
 def _pick(images: list[Image], rng: Generator) -> Image:

@@ -56,6 +56,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(".work/router"), help="checkpoint, log and curves")
     parser.add_argument("--bundle", type=Path, default=Path("models/router"), help="folder of the finished bundle")
     parser.add_argument("--weights", type=Path, help="torchvision's mobilenet_v2-b0353104.pth (else fetched by name)")
+    parser.add_argument(
+        "--start", type=Path, help="checkpoint.keras of another run to start from"
+    )
+    parser.add_argument("--rate", type=float, default=PEAK_RATE, help="highest learning rate")
     parser.add_argument("--side", type=int, default=160, help="rows and columns of the input, pixels")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=16, help=f"of {STEPS_PER_EPOCH} batches")
@@ -82,9 +86,13 @@ def train(options: Any, rows: list[Row]) -> keras.Model:
         model = keras.models.load_model(checkpoint)
         progress = Progress(**json.loads(state.read_text()))
     else:
-        model, progress = build(options.side, mobilenet.find_weights(options.weights)), Progress()
+        progress = Progress()
+        if options.start:
+            model = keras.models.load_model(options.start, compile=False)
+        else:
+            model = build(options.side, mobilenet.find_weights(options.weights))
         model.compile(
-            keras.optimizers.AdamW(PEAK_RATE, weight_decay=WEIGHT_DECAY),
+            keras.optimizers.AdamW(options.rate, weight_decay=WEIGHT_DECAY),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),  # C = -ln a_y on SoftMax
             metrics=["accuracy"],
         )
@@ -103,7 +111,7 @@ def train(options: Any, rows: list[Row]) -> keras.Model:
             seen = []
             for _ in range(STEPS_PER_EPOCH - progress.step % STEPS_PER_EPOCH):
                 share = max(progress.step / total, (time.monotonic() - started) / 60 / options.minutes)
-                model.optimizer.learning_rate = learning_rate(progress.step, share)
+                model.optimizer.learning_rate = options.rate * schedule(progress.step, share)
                 images, labels = next(feed)
                 loss, accuracy = model.train_on_batch(to_real(images), labels)
                 seen.append((float(loss), float(accuracy)))
@@ -123,10 +131,10 @@ def train(options: Any, rows: list[Row]) -> keras.Model:
     return model
 
 
-def learning_rate(step: int, share: float) -> float:
-    """Linear warm-up, then half a cosine down to 0 at ``share`` 1 of the run."""
+def schedule(step: int, share: float) -> float:
+    """Part of the highest learning rate: linear warm-up, then half a cosine down to 0 at ``share`` 1 of the run."""
     warm_up = min(1.0, (step + 1) / WARM_UP_STEPS)
-    return PEAK_RATE * warm_up * 0.5 * (1 + float(np.cos(np.pi * min(1.0, share))))
+    return warm_up * 0.5 * (1 + float(np.cos(np.pi * min(1.0, share))))
 
 
 def validation_batches(rows: list[Row], side: int, seed: int) -> dict[str, Batch]:

@@ -129,6 +129,28 @@ def draw_calipers(canvas: Image, rng: Generator) -> None:
             canvas[int(y), int(x)] = colour
 
 
+def cut_sector(image: Image, rng: Generator) -> Image:
+    """Black outside the fan of a convex or phased probe, or the box of a steered linear one."""
+    height, width = image.shape[:2]
+    mask = np.zeros((height, width), np.uint8)
+    if rng.random() < 0.75:
+        apex = -float(rng.uniform(0, 0.6)) * height, float(rng.uniform(0.42, 0.58)) * width
+        half = float(rng.uniform(20, 50))
+        reach = height - apex[0]
+        centre = int(apex[1]), int(apex[0])
+        radius = int(reach)
+        cv2.ellipse(mask, centre, (radius, radius), 90, -half, half, 255, -1)
+        near = int(-apex[0] + rng.uniform(0, 0.08) * height)
+        if near > 0:
+            cv2.circle(mask, centre, near, 0, -1)
+    else:
+        shift = float(rng.uniform(-0.25, 0.25)) * width
+        xs = np.array([0.08 * width, 0.92 * width, 0.92 * width + shift, 0.08 * width + shift])
+        corners = np.stack([xs, [0, 0, height, height]], axis=1).astype(np.int32)
+        cv2.fillPoly(mask, [corners], 255)
+    return cv2.bitwise_and(image, image, mask=mask)  # type: ignore[return-value]
+
+
 FURNITURE: Final[tuple[Callable[[Image, Generator], None], ...]] = (draw_ruler, draw_gray_bar, draw_panel, draw_trace)
 MARKS: Final[tuple[Callable[[Image, Generator], None], ...]] = (draw_ruler, draw_calipers, draw_trace, draw_gray_bar)
 
