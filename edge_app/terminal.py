@@ -4,7 +4,6 @@ import importlib.metadata
 from types import TracebackType
 from typing import Any, Self
 
-from rich import box
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -74,7 +73,7 @@ def summary(analysis: AnalysisInfo) -> str:
 def print_modules(console: Console, registry: Registry) -> None:
     """The matrix of modules and categories."""
     caption = "● serves the category   ○ the same, experimental: not validated against labels"
-    table = Table(caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(caption=caption, box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("module", no_wrap=True)
     for category in CATEGORIES:
         table.add_column(category.replace("_", "_\n"), justify="center", no_wrap=True)
