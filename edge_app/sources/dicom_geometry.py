@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from edge_app.records import Box
+from edge_app.sources.image_file import SMALLEST_SIDE_PX
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def _picture_region(header: Dataset) -> tuple[Dataset, Box] | None:
         left, top, right, bottom = max(0, x0), max(0, y0), min(header.Columns, x1 + 1), min(header.Rows, y1 + 1)
         if right - left < WITHIN_IMAGE * (x1 + 1 - x0) or bottom - top < WITHIN_IMAGE * (y1 + 1 - y0):
             logger.info("an ultrasound region reaches beyond the image; the header is that of another size")
-        elif left < right and top < bottom:
+        elif min(right - left, bottom - top) >= SMALLEST_SIDE_PX:
             found.append((region, Box(left, top, right - left, bottom - top)))
     return max(found, key=lambda each: each[1].width * each[1].height, default=None)
 

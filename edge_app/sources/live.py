@@ -107,8 +107,8 @@ class LiveSource:
         self._state = threading.Condition()
         self._thread: threading.Thread | None = None
         self._session = _Session()
-        self._read_count = self._given_count = 0
-        self._counts = {"pictures_repeated": 0, "reconnects": 0}
+        self._read_count = 0
+        self._counts = {"frames_given": 0, "frames_dropped": 0, "pictures_repeated": 0, "reconnects": 0}
 
     def __enter__(self) -> Self:
         if self._thread is not None and self._thread.is_alive():
@@ -159,18 +159,16 @@ class LiveSource:
                 raise CameraLost(
                     session.lost or f"{self.name} has given no new picture for {patience_s:g} s. {self._way_out}"
                 )
-            self._given_count += 1
+            self._counts["frames_given"] += 1
             yield frame
 
     def describe(self) -> Description:
-        """``asked_*`` and ``given_*`` size, rate and format; ``frames_given``, ``frames_dropped``; ``backend``."""
+        """``asked_*`` and ``given_*`` size, rate and format; ``backend``; counts of frames given and dropped."""
         return {
             "source": self.name,
             "backend": self._device.backend,
             **{f"asked_{key}": value for key, value in asdict(self._asked).items()},
             **{f"given_{key}": value for key, value in asdict(self._given).items()},
-            "frames_given": self._given_count,
-            "frames_dropped": self._read_count - self._given_count,
             **self._counts,
         }
 
@@ -221,6 +219,7 @@ class LiveSource:
             )  # fmt: skip
             self._read_count += 1
             with self._state:
+                self._counts["frames_dropped"] += session.newest is not None
                 session.newest = frame
                 self._state.notify_all()
         return ""
