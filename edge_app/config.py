@@ -85,7 +85,7 @@ class StreamUrlSource(Section):
     """A network stream, as rtsp:// or http://."""
 
     kind: Literal["stream_url"]
-    url: str = Field(pattern=r"^[a-z]+://")
+    url: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*://")
     username: str | None = None
     password_file: SecretFile | None = None
 

@@ -31,6 +31,8 @@ def explain(root: type[BaseModel], details: Any, file: str, variables: Mapping[t
         return f"{where}: says no kind; choose one of: {', '.join(kinds)}"
     if kind == "union_tag_invalid":
         return f"{where}.kind: {details['ctx']['tag']!r} is unknown; " + _suggestion(details["ctx"]["tag"], kinds)
+    if kind in ("model_type", "model_attributes_type"):
+        return f"{where}: is a section, not a value: write [{'.'.join(map(str, keys))}] and its keys below"
     if kind == "missing":
         return f"{where}: missing; this kind of section needs it"
     if kind == "value_error":
@@ -38,7 +40,8 @@ def explain(root: type[BaseModel], details: Any, file: str, variables: Mapping[t
     if kind == "string_pattern_mismatch" and details["ctx"]["pattern"] == DEVICE_ID_PATTERN:
         return f"{where}: {value!r} is not an id: 1 to 64 letters, digits, '_' or '-'"
     message = details["msg"].replace("Input should", "should", 1)
-    return f"{where}: {message}, not {value!r}" + _default_hint(model, keys)
+    shown = "" if "@" in str(value) else f", not {value!r}"  # it may be a URL with a password
+    return f"{where}: {message}{shown}{_default_hint(model, keys)}"
 
 
 def _suggestion(word: str, known: list[str]) -> str:

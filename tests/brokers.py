@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from paho.mqtt.client import Client
@@ -21,11 +21,13 @@ from paho.mqtt.properties import Properties
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 OPENSSL = shutil.which("openssl")
 
+Tool = TypeVar("Tool")
 
-def need(tool: str | None, name: str) -> str:
-    """The tool's path; without it the test is skipped, or fails where nothing may be skipped."""
+
+def need(tool: Tool | None, name: str, install: str = "") -> Tool:
+    """What the test needs; without it the test is skipped, or fails where nothing may be skipped."""
     if tool is None:
-        text = f"{name} is not installed (Debian: apt-get install {name})"
+        text = f"{name} is not installed: {install or f'apt-get install {name}'}"
         if os.environ.get("EDGE_CAD_REQUIRE_ALL") == "1":
             pytest.fail(text)
         pytest.skip(text)
@@ -82,6 +84,14 @@ class Mosquitto:
     def stop(self) -> None:
         self._end(signal.SIGTERM)
 
+    def save(self) -> None:
+        """Write sessions and retained messages to the disk (``persistence true``)."""
+        assert self.process is not None
+        saved = self.folder / "mosquitto.db"
+        saved.unlink(missing_ok=True)
+        self.process.send_signal(signal.SIGUSR1)
+        wait_for(saved.exists, "saved")
+
     def suspend(self) -> None:
         """It hangs: connections stay, nothing is answered."""
         assert self.process is not None
@@ -93,8 +103,8 @@ class Mosquitto:
 
     def _end(self, number: signal.Signals) -> None:
         if self.process is not None:
-            self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(number)
+            self.process.send_signal(signal.SIGCONT)
             self.process.wait(5)
             self.process = None
 
