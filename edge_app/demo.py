@@ -235,6 +235,16 @@ def _summary(delivered: Delivered, service: Service, seconds: float) -> dict[str
             for shown in rows
             if shown.best is not None
         },
+        "features": {
+            shown.showing.title: {
+                finding.feature: finding.value
+                for entry in shown.best.analyses
+                if entry.module not in ON_EVERY_PICTURE
+                for finding in entry.findings
+            }
+            for shown in rows
+            if shown.best is not None
+        },
     }
 
 
