@@ -119,10 +119,10 @@ class LiveSource:
         self._thread = threading.Thread(target=self._read_on, args=(session,), name=f"read {self.name}", daemon=True)
         self._thread.start()
         with self._state:
-            answered = self._state.wait_for(lambda: session.opened or session.lost, self._open_s)
-        if not answered or session.lost:
+            answered = self._state.wait_for(lambda: session.opened or session.error, self._open_s)
+        if session.error or not answered:
             self.close()
-            raise CameraLost(session.lost or f"{self.name} did not open within {self._open_s:g} s. {self._way_out}")
+            raise session.error or CameraLost(f"{self.name} did not open within {self._open_s:g} s. {self._way_out}")
         return self
 
     def __exit__(
@@ -151,14 +151,13 @@ class LiveSource:
         patience_s = self._stall_s + self._reconnect_s
         while True:
             with self._state:
-                self._state.wait_for(lambda: session.newest or session.lost or session.stopping.is_set(), patience_s)
+                self._state.wait_for(lambda: session.newest or session.error or session.stopping.is_set(), patience_s)
                 frame, session.newest = session.newest, None
             if session.stopping.is_set():
                 return
             if frame is None:
-                raise CameraLost(
-                    session.lost or f"{self.name} has given no new picture for {patience_s:g} s. {self._way_out}"
-                )
+                silence = f"{self.name} has given no new picture for {patience_s:g} s. {self._way_out}"
+                raise session.error or CameraLost(silence)
             self._counts["frames_given"] += 1
             yield frame
 
@@ -180,9 +179,9 @@ class LiveSource:
                 why = self._read_until_lost(session)
                 if why and not self._reconnect(session):
                     raise CameraLost(why)
-        except CameraLost as error:
+        except Exception as error:  # a bug too: it is raised where the frames are read, not lost with the thread
             with self._state:
-                session.lost = str(error)
+                session.error = error
                 self._state.notify_all()
         finally:
             self._device.close()
@@ -250,5 +249,5 @@ class _Session:
         self.first_ns = 0
         self.stopping = threading.Event()
         self.opened = False
-        self.lost = ""
+        self.error: Exception | None = None
         self.newest: Frame | None = None
