@@ -26,6 +26,7 @@ def train(
     validation: list[Sample],
     encoder_weights: Path,
     work: Path,
+    start: keras.Model | None = None,
 ) -> keras.Model:
     """The trained network, with the running mean of its weights.
 
@@ -35,10 +36,13 @@ def train(
         validation: Pictures whose Dice is logged; nothing is chosen by it.
         encoder_weights: torchvision's MobileNetV2 ``.pth``.
         work: Folder of the checkpoint and ``log.jsonl``; created if needed.
+        start: A network of the same shape whose weights to start from.
     """
     work.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(settings.seed)
     network = build_network(settings.size, len(settings.labels), encoder_weights)
+    if start is not None:
+        network.set_weights(start.get_weights())
     average = keras.models.clone_model(network)
     average.set_weights(network.get_weights())
     total = settings.epochs * settings.steps

@@ -43,7 +43,7 @@ class SegmentationSettings:
     inset: float = 0.0
     """How far the true outline lies inside the mask's, in pixels of the data set's pictures."""
     unlabelled_sets: tuple[str, ...] = ()
-    """Sets whose train split a second round learns from, with the first round's network as teacher."""
+    """Sets whose train split a second round learns from, with the first round's network as teacher and start."""
     teacher_epochs: int = 16
     """Of that first round."""
     epochs: int = 26
@@ -106,6 +106,7 @@ SETTINGS: Final = (
         sets=("xr_chest_jsrt",),
         labels=("lung_right", "lung_left", "heart"),
         unlabelled_sets=("xr_chest_nih_subset", "xr_chest_nih_more"),
+        epochs=14,
         augmentation=_CHEST,
         summary="Outlines both lung fields and the heart on a frontal chest radiograph; right is the patient's right.",
         limits=(
@@ -138,6 +139,7 @@ SETTINGS: Final = (
         name="left_ventricle_segmentation",
         sets=("us_cardiac_camus", "us_cardiac_camus_more"),
         labels=("left_ventricle", "myocardium", "left_atrium"),
+        epochs=20,
         augmentation=_LEFT_VENTRICLE,
         summary="Outlines the left ventricle's cavity, its muscle and the left atrium in the apical four-chamber view.",
         limits=(
