@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from edge_app.broker_connection import Acknowledgement, BrokerConnection, Message, Received
 from edge_app.broker_problems import REPORT_REFUSALS, BrokerProblem
 from edge_app.config import MqttConfig
+from edge_app.errors import EdgeCadError
 from edge_app.messages import (
     COMMAND,
     Command,
@@ -72,8 +73,9 @@ class Publisher:
         store: Its outbox is drained; nothing else may drain it.
         online: The box's birth; its will is the same, ``offline``.
         health: Asked at every connection, every ``health_interval_s`` and after ``health_changed``.
-        on_command: Called in the publisher's thread with every valid command.
-        on_receipt: Called in the publisher's thread with every valid receipt.
+        on_command: Called in the publisher's thread with every valid command; may raise ``EdgeCadError``, which is told
+            in an event.
+        on_receipt: The same for every valid receipt.
         shortest_pause_s: Before the second attempt to connect; doubles up to ``longest_pause_s``.
         longest_pause_s: Longest pause between two attempts.
     """
@@ -244,7 +246,12 @@ class Publisher:
         if not due and not asked:
             return False
         self._health_asked.clear()
-        health = self._health()
+        try:
+            health = self._health()
+        except EdgeCadError as error:  # a store that cannot be read now; reports and the rest go on
+            logger.warning("no health is published: %s", error)
+            self._next_health_at = time.monotonic() + self._settings.health_interval_s
+            return False
         if not due and health.states() == self._last_states:
             return False
         self._last_states = health.states()
@@ -290,10 +297,13 @@ class Publisher:
             place = ".".join(map(str, first["loc"]))
             self._refuse_message(kind, f"{place}: {first['msg']}" if place else first["msg"])
             return
-        if kind == "command":
-            self._on_command(command)
-        else:
-            self._on_receipt(receipt)
+        try:
+            if kind == "command":
+                self._on_command(command)
+            else:
+                self._on_receipt(receipt)
+        except EdgeCadError as error:
+            self._refuse_message(kind, str(error))
 
     def _refuse_message(self, kind: str, reason: str) -> None:
         logger.warning("a %s was refused: %s", kind, reason)

@@ -13,6 +13,7 @@ from brokers import Mosquitto, Subscriber, free_port, wait_for
 from fakes.reports import NOON, make_health, make_report, make_status
 
 from edge_app.config import MqttConfig
+from edge_app.errors import StoreError
 from edge_app.messages import Command, Event, Health, Receipt, Replay, Report, Status, TakePicture, uuid7
 from edge_app.publisher import Publisher
 from edge_app.store import Store
@@ -203,6 +204,7 @@ sys.path.insert(0, "tests")
 from pathlib import Path
 from fakes.reports import make_report, make_health, make_status
 from edge_app.config import MqttConfig
+from edge_app.errors import StoreError
 from edge_app.publisher import Publisher
 from edge_app.store import Store
 store = Store(Path(sys.argv[1]))
@@ -330,6 +332,33 @@ def test_a_bad_command_becomes_an_event_and_does_no_harm(
         wait_for(lambda: events_of(application, "message_refused"), "told")
         assert reason in events_of(application, "message_refused")[0].text
         assert commands == []
+        assert publisher.state.state == "connected"
+
+
+def test_a_command_that_cannot_be_done_and_a_health_that_cannot_be_told_do_no_harm(
+    store: Store, mosquitto: Mosquitto
+) -> None:
+    def refuse(command: Command) -> None:
+        raise StoreError("the disk is full: make room")
+
+    healths = iter([make_health()])
+
+    def health() -> Health:
+        for one in healths:
+            return one
+        raise StoreError("the file is damaged")
+
+    with (
+        Subscriber(mosquitto.port) as application,
+        running(make_publisher(store, mosquitto.port, health, on_command=refuse)) as publisher,
+    ):
+        wait_for(lambda: application.on("health"), "there")
+        publisher.health_changed()
+        application.publish("edge-cad/v1/cart-7/command", '{"command": "take_picture", "command_id": "a1"}')
+        wait_for(lambda: events_of(application, "message_refused"), "told")
+        assert "the disk is full" in events_of(application, "message_refused")[0].text
+        store.put(make_report())
+        wait_for(lambda: application.on("report"), "heard")
         assert publisher.state.state == "connected"
 
 
