@@ -274,6 +274,26 @@ def sampled(probability: NDArray[np.float32], points: Points, height: int, width
     return result
 
 
+def doubt(*probabilities: NDArray[np.float32]) -> float:
+    """How wide the zone is in which a network hesitates, along the outlines of what it found.
+
+    A network that sees what it was trained on is sure of every pixel but those beside an outline; one that sees
+    something else hesitates everywhere. For a logistic edge exp(-x / w) this is w.
+
+    Args:
+        probabilities: One map per label, each of shape (rows, columns).
+
+    Returns:
+        The sum of p (1 - p) over the length of the largest regions' outlines, as a fraction of the map's side;
+        infinite if nothing was found.
+    """
+    rows, columns = probabilities[0].shape
+    found = [largest_outline(probability, rows, columns) for probability in probabilities]
+    length = sum(perimeter(outline) for outline in found if outline is not None)
+    hesitation = sum(float(np.sum(probability * (1 - probability))) for probability in probabilities)
+    return hesitation / length / math.sqrt(rows * columns) if length else math.inf
+
+
 def _signed_area(outline: Points) -> float:
     """Positive for outer outlines as traced here, negative for holes (y points down)."""
     x, y = (outline - outline.mean(axis=0)).T

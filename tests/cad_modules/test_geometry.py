@@ -10,6 +10,7 @@ from cad_modules.geometry import (
     area,
     border_fraction,
     crossings,
+    doubt,
     extents,
     fit_ellipse,
     largest_outline,
@@ -168,3 +169,14 @@ def test_sampled_follows_a_ramp_and_keeps_the_edge_beyond_it() -> None:
     ramp = np.tile(np.arange(10, dtype=np.float32), (6, 1))
     points = np.array([(9.5, 30.0), (14.5, 3.0), (-50.0, 0.0), (900.0, 0.0)])
     assert sampled(ramp, points, 60, 100).tolist() == pytest.approx([0.5, 1.0, 0.0, 9.0])
+
+
+@pytest.mark.parametrize("softness", [0.5, 1.5, 4.0])
+def test_doubt_is_the_width_of_a_logistic_edge(draw_ellipse, softness: float) -> None:
+    drawn = draw_ellipse((256, 256), 128, 128, 80, 60, softness=softness)
+    assert doubt(drawn) * 256 == pytest.approx(softness, rel=0.1)
+    assert doubt(drawn, drawn) == pytest.approx(doubt(drawn))
+
+
+def test_doubt_without_any_region_is_infinite() -> None:
+    assert doubt(np.full((16, 16), 0.4, np.float32)) == math.inf

@@ -49,3 +49,13 @@ def test_a_missing_cut_off_or_swapped_lung_is_unsuitable(draw_ellipse, make_cont
     for reason, changed in cases.items():
         with pytest.raises(UnsuitableImage, match=reason):
             MODULE.analyze(IMAGE, make_context("xr_chest", 0.4, **(maps | changed)))
+
+
+def test_a_network_that_hesitates_everywhere_is_not_believed(draw_ellipse, make_context) -> None:
+    maps = {
+        "lung_right": draw_ellipse(PICTURE, 200, 380, 100, 250, softness=25),
+        "lung_left": draw_ellipse(PICTURE, 520, 380, 80, 240, softness=25),
+        "heart": draw_ellipse(PICTURE, 400, 480, 130, 110, softness=25),
+    }
+    with pytest.raises(UnsuitableImage, match="may be no frontal chest radiograph"):
+        MODULE.analyze(IMAGE, make_context("xr_chest", 0.4, **maps))
