@@ -12,5 +12,5 @@ MODULE = CadModule(
     features={"cardiothoracic_ratio": "1", "heart_width": "mm", "thorax_width": "mm"},
     analyze=analyze,
     models=(BUNDLE,),
-    experimental=True,
+    experimental=False,
 )

@@ -12,5 +12,5 @@ MODULE = CadModule(
     features={"lung_area_left": "mm2", "lung_area_right": "mm2", "lung_symmetry": "1"},
     analyze=analyze,
     models=(BUNDLE,),
-    experimental=True,
+    experimental=False,
 )
