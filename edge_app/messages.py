@@ -3,14 +3,12 @@
 A payload's ``schema`` names its shape and version. Within a version fields are only added, never changed or removed.
 """
 
-import os
 import re
-import threading
-import time
-import uuid
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+from edge_app.identifiers import uuid7 as uuid7  # messages need new ids wherever they are made
 
 DISCLAIMER: Final = "for research use; not for diagnosis"
 ROOT_TOPIC: Final = "edge-cad/v1"
@@ -176,7 +174,7 @@ class Report(Message):
     """Everything the box found in one picture or clip."""
 
     schema_name: Literal["edge-cad/report/1"] = Field(default="edge-cad/report/1", alias="schema")
-    report_id: Uuid7 = Field(default_factory=lambda: uuid7())
+    report_id: Uuid7 = Field(default_factory=uuid7)
     """Stays the same when a report is sent again."""
     device_id: DeviceId
     created_at: AwareDatetime
@@ -278,7 +276,7 @@ class Event(Message):
     """Something that happened."""
 
     schema_name: Literal["edge-cad/event/1"] = Field(default="edge-cad/event/1", alias="schema")
-    event_id: Uuid7 = Field(default_factory=lambda: uuid7())
+    event_id: Uuid7 = Field(default_factory=uuid7)
     device_id: DeviceId
     at: AwareDatetime
     kind: Word = Field(
@@ -345,23 +343,3 @@ def device_topic(device_id: str, *levels: str) -> str:
 def report_topic(device_id: str, category: str) -> str:
     """Where reports go: a category, ``ambiguous`` or ``none``; see ``Report.topic_category``."""
     return device_topic(device_id, "report", category)
-
-
-_uuid7_lock = threading.Lock()
-_uuid7_last = 0
-
-
-def uuid7() -> str:
-    """A new UUID version 7: sorts by time, and always above the one before in this process.
-
-    Source: RFC 9562, sections 5.7 and 6.2 method 2 (the random part counts up within a millisecond).
-    """
-    global _uuid7_last
-    random = int.from_bytes(os.urandom(10)) & ((1 << 74) - 1)
-    with _uuid7_lock:
-        fresh = (time.time_ns() // 1_000_000) << 74 | random
-        if fresh >> 74 <= _uuid7_last >> 74:
-            fresh = _uuid7_last + 1 + (random & 0xFFFFFFFF)
-        _uuid7_last = fresh
-    milliseconds, random_a, random_b = fresh >> 74, fresh >> 62 & 0xFFF, fresh & ((1 << 62) - 1)
-    return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | random_a << 64 | 0b10 << 62 | random_b))

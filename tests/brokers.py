@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -32,6 +33,11 @@ def need(tool: Tool | None, name: str, install: str = "") -> Tool:
             pytest.fail(text)
         pytest.skip(text)
     return tool
+
+
+def same_path() -> dict[str, str]:
+    """The environment of a child process that is to import what this one can."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 def free_port() -> int:

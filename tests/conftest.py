@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from brokers import Mosquitto
 
+from edge_app.store import Store
+
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_left_behind() -> Iterator[None]:
@@ -35,3 +37,11 @@ def make_mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callabl
 def mosquitto(make_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
     """A running broker that anybody on this machine may use."""
     return make_mosquitto().start()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store that is empty."""
+    store = Store(tmp_path / "store.sqlite3")
+    yield store
+    store.close()

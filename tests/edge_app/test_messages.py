@@ -1,8 +1,6 @@
 import json
 import math
 import re
-import threading
-import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +9,6 @@ import pytest
 from fakes.reports import NOON, make_classification, make_clip_report, make_health, make_report, make_status
 from pydantic import ValidationError
 
-from edge_app import messages
 from edge_app.messages import (
     COMMAND,
     UUID7_PATTERN,
@@ -24,7 +21,6 @@ from edge_app.messages import (
     SetView,
     device_topic,
     report_topic,
-    uuid7,
 )
 
 
@@ -212,32 +208,3 @@ def test_a_command_is_one_of_three() -> None:
     assert command == SetView(command="set_view", command_id="1", view="apical")
     with pytest.raises(ValidationError):
         COMMAND.validate_json('{"command": "set_view", "command_id": "1"}')
-
-
-def test_a_uuid7_is_one_of_version_7_with_the_time_of_now() -> None:
-    made = uuid.UUID(uuid7())
-    assert (made.version, made.variant) == (7, uuid.RFC_4122)
-    assert abs((made.int >> 80) / 1000 - time.time()) < 1
-    assert re.fullmatch(UUID7_PATTERN, str(made))
-
-
-def test_uuids_grow_even_within_a_millisecond_and_when_the_clock_goes_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(messages, "_uuid7_last", 0)
-    nanoseconds = iter([10**18] * 1000 + [10**18 - 10**9] * 1000)
-    monkeypatch.setattr(messages.time, "time_ns", lambda: next(nanoseconds))
-    made = [uuid7() for _ in range(2000)]
-    assert made == sorted(set(made))
-    assert {identifier[14] for identifier in made} == {"7"}
-
-
-def test_threads_never_get_the_same_uuid() -> None:
-    made: list[list[str]] = [[] for _ in range(4)]
-    threads = [threading.Thread(target=lambda mine=mine: mine.extend(uuid7() for _ in range(2000))) for mine in made]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len({identifier for mine in made for identifier in mine}) == 8000
-    assert all(mine == sorted(mine) for mine in made)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from brokers import same_path
 from fakes.reports import NOON, make_clip_report, make_report
 
 from edge_app import store_file
@@ -121,12 +122,12 @@ def test_the_same_report_is_not_kept_twice(store: Store) -> None:
 
 def test_reports_outlive_the_process_that_kept_them(path: Path) -> None:
     child = (
-        "import sys, os; sys.path.insert(0, 'tests'); from pathlib import Path; from fakes.reports import make_report\n"
+        "import sys, os; from pathlib import Path; from fakes.reports import make_report\n"
         "from edge_app.store import Store; store = Store(Path(sys.argv[1]))\n"
         "for number in range(3): store.put(make_report(number))\n"
         "os.kill(os.getpid(), 9)"
     )
-    assert subprocess.run([sys.executable, "-c", child, str(path)]).returncode == -9
+    assert subprocess.run([sys.executable, "-c", child, str(path)], env=same_path()).returncode == -9
     store = Store(path)
     assert (store.counts().reports, store.counts().unsent) == (3, 3)
     store.close()
