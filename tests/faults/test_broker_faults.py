@@ -34,7 +34,7 @@ def test_nothing_is_lost_when_the_broker_is_killed_midway(
             for report in islice(waiting, 50):
                 store.put(report)
             wait_for(all_sent(store), "sent")
-            wait_for(lambda kept=kept: len(ids_of(subscriber)) == kept, "heard")
+            wait_for(lambda kept=kept: len(set(ids_of(subscriber))) == kept, "heard")
             broker.save()  # the subscription outlives the kill
             broker.suspend()
             for report in islice(waiting, 20):
@@ -226,7 +226,7 @@ def test_stopping_without_a_broker_is_quick_and_keeps_what_was_not_sent(store: S
     with running(publisher, flush_s=30):
         wait_for(lambda: publisher.state.state == "unreachable", "unreachable")
         began = time.monotonic()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # of the 30 that it might
     assert store.counts().unsent == 1
 
 
