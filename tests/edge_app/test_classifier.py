@@ -67,5 +67,5 @@ def test_same_picture_gets_the_same_scores(classifier: Classifier) -> None:
 
 
 def test_missing_bundle_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BundleNotFound, match="card.toml"):
+    with pytest.raises(BundleNotFound, match=r"card\.toml"):
         Classifier(tmp_path)

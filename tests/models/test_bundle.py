@@ -41,7 +41,7 @@ def test_any_picture_gets_finite_answers_of_the_declared_shape(name: str) -> Non
         assert prediction.values.shape[-1] == len(bundle.card.labels)
         assert np.isfinite(prediction.values).all()
         if bundle.card.task == "segmentation":
-            assert 0 <= prediction.values.min() and prediction.values.max() <= 1
+            assert prediction.values.min() >= 0 and prediction.values.max() <= 1
 
 
 def test_two_answers_do_not_share_memory() -> None:
