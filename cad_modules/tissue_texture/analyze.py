@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cad_modules.contract import AnalysisContext, Finding, Findings, Image, UnsuitableImage
 
 DYNAMIC_RANGE_DB: Final = 60.0
-"""Between black and white, as most scanners are set; the scanner does not tell. A tenth more makes m about a fifth less."""
+"""Between black and white, as most scanners are set; they do not tell. A tenth more makes m about a fifth less."""
 WINDOWS_ACROSS: Final = 12
 """Windows along the longer side; each holds many speckles and one kind of tissue at best."""
 SMALLEST_WINDOW: Final = 12

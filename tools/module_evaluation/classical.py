@@ -23,6 +23,8 @@ SMALLEST_SIDE: Final = 180
 
 TEXT_FREE_SETS: Final = ("us_fetal_hc18", "us_cardiac_camus", "us_cardiac_camus_more", "xr_chest_jsrt", "xr_knee_osail")
 """Seen by eye: no text in any picture (of HC18, none but faint print in the cine bar of a few)."""
+OBJECT_FREE_SETS: Final = ("xr_chest_jsrt",)
+"""Its markers were blacked out before it was published."""
 WORDS: Final = ("PATIENT 123", "J. SMITH", "12:45:07", "MI 0.9", "Abd Gen", "D1 3.2 cm", "2021-03-04", "Probe L12")
 FONTS: Final = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX)
 CONTRAST: Final = 80
@@ -148,6 +150,52 @@ def _screen_text(rows: list[Row], folders: tuple[Path, ...]) -> dict[str, Any]:
     }
 
 
+def _opaque_objects(rows: list[Row], folders: tuple[Path, ...]) -> dict[str, Any]:
+    module, random = find_module("opaque_objects", folders), np.random.default_rng(SEED)
+    found: list[float] = []
+    groups: list[str] = []
+    free: list[float] = []
+    free_groups: list[str] = []
+    for row, image in _pictures(rows, "xr_"):
+        group = f"{row.set_name}/{row.group}"
+        if row.set_name in OBJECT_FREE_SETS:
+            free.append(float(not _run(module, row, image).findings.overlays))
+            free_groups.append(group)
+        drawn, boxes = _put_objects(image, random)
+        covered = _covered(_run(module, row, drawn).findings.overlays, image.shape)
+        found += [float(covered[top:bottom, left:right].mean() > 0.5) for left, top, right, bottom in boxes]
+        groups += [group] * len(boxes)
+    return {
+        "drawn_objects_found": score(found, groups),
+        "pictures_without_objects_that_get_none": score(free, free_groups),
+    }
+
+
+def _put_objects(image: Image, random: np.random.Generator) -> tuple[Image, list[tuple[int, int, int, int]]]:
+    """The picture with a disk, a bar and an L as of lead, where it is dark enough for them to be seen."""
+    drawn, boxes = image.copy(), []
+    side = max(image.shape) // 40
+    for shape in ("disk", "bar", "marker"):
+        for _ in range(50):
+            x, y = (int(random.integers(2 * side, size - 2 * side)) for size in image.shape[::-1])
+            box = (x - side, y - side, x + side, y + side)
+            behind = image[box[1] - side : box[3] + side, box[0] - side : box[2] + side]
+            if behind.max() < 255 - CONTRAST and not any(_touch(box, other) for other in boxes):
+                break
+        else:
+            continue
+        if shape == "disk":
+            cv2.circle(drawn, (x, y), side, 255, cv2.FILLED, cv2.LINE_AA)
+        elif shape == "bar":
+            box = (x - side, y - 1, x + side, y + 2)
+            cv2.line(drawn, (x - side, y), (x + side, y), 255, 3, cv2.LINE_AA)
+        else:
+            corners = np.array([(x - side, y - side), (x - side, y + side), (x + side, y + side)], np.int32)
+            cv2.polylines(drawn, [corners], isClosed=False, color=255, thickness=3, lineType=cv2.LINE_AA)
+        boxes.append(box)
+    return drawn, boxes
+
+
 def _covered(overlays: tuple[Overlay, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     mask = np.zeros(shape, np.bool_)
     for overlay in overlays:
@@ -187,4 +235,5 @@ CLASSICAL: Final[dict[str, Evaluation]] = {
     "image_quality": _image_quality,
     "exposure_check": _exposure_check,
     "screen_text": _screen_text,
+    "opaque_objects": _opaque_objects,
 }
