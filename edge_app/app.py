@@ -110,7 +110,7 @@ class Service:
             if config.mqtt.embedded_broker:
                 from edge_app.broker import EmbeddedBroker
 
-                self._parts.enter_context(EmbeddedBroker(config.mqtt.port))
+                self._parts.enter_context(EmbeddedBroker(config.mqtt.port, config.mqtt.version))
             self.publisher = Publisher(config.mqtt, self.store, self._status(), self.health, on_command=self._command)
             self._analyzer = self._parts.enter_context(make_analyzer(config))
             self.pipeline = Pipeline(
@@ -194,6 +194,8 @@ class Service:
         state = ""
         for frame in frames:
             yield frame
+            if self.publisher.state.state == "failed":
+                raise RuntimeError(self.publisher.state.reason)  # a bug ends the process; systemd starts it again
             if self.pipeline.progress.state != state:
                 state = self.pipeline.progress.state
                 self.publisher.health_changed()
