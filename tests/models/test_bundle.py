@@ -110,7 +110,7 @@ def test_card_with_a_label_too_few_is_refused(router: Path) -> None:
 
 
 def test_card_with_an_unknown_key_names_it(router: Path) -> None:
-    (router / "card.toml").write_text('surprise = 1\n' + (router / "card.toml").read_text())
+    (router / "card.toml").write_text("surprise = 1\n" + (router / "card.toml").read_text())
     with pytest.raises(BundleRejected, match="surprise"):
         read_card(router)
 

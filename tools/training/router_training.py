@@ -56,9 +56,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(".work/router"), help="checkpoint, log and curves")
     parser.add_argument("--bundle", type=Path, default=Path("models/router"), help="folder of the finished bundle")
     parser.add_argument("--weights", type=Path, help="torchvision's mobilenet_v2-b0353104.pth (else fetched by name)")
-    parser.add_argument(
-        "--start", type=Path, help="checkpoint.keras of another run to start from"
-    )
+    parser.add_argument("--start", type=Path, help="checkpoint.keras of another run to start from")
     parser.add_argument("--rate", type=float, default=PEAK_RATE, help="highest learning rate")
     parser.add_argument("--side", type=int, default=160, help="rows and columns of the input, pixels")
     parser.add_argument("--batch", type=int, default=32)
