@@ -17,5 +17,5 @@ MODULE = CadModule(
     },
     analyze=analyze,
     models=(BUNDLE,),
-    experimental=True,
+    experimental=False,
 )

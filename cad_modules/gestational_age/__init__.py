@@ -12,5 +12,5 @@ MODULE = CadModule(
     features={"gestational_age": "weeks"},
     analyze=analyze,
     models=(BUNDLE,),
-    experimental=True,
+    experimental=False,
 )

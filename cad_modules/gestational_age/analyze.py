@@ -36,7 +36,7 @@ def analyze(image: Image, context: AnalysisContext) -> Findings:
     low, high = CIRCUMFERENCE_RANGE_CM
     if not low <= circumference_cm <= high:
         raise UnsuitableImage(
-            f"a head circumference of {circumference_cm * 10:.0f} mm is outside of the formula's range, "
+            f"a head circumference of {circumference_cm * 10:.1f} mm is outside of the formula's range, "
             f"{low * 10:.0f} to {high * 10:.0f} mm"
         )
     weeks = weeks_of(circumference_cm)

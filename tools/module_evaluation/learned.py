@@ -104,14 +104,17 @@ def measure_masks(module: CadModule, row: Row, *labels: str) -> dict[str, float]
 
 def _fetal_head(rows: list[Row], folders: tuple[Path, ...]) -> dict[str, Any]:
     runs = run("fetal_head", [row for row in rows if "hc_mm" in row.extra], folders)
-    pairs, overlaps, groups = Pairs(), [], []
+    pairs, overlaps, covered, groups = Pairs(), [], [], []
     for row, result in runs.good:
         pairs.add(value(result, "head_circumference") or 0.0, row.extra["hc_mm"], row)
+        low, high = result.findings.findings[0].interval or (0.0, 0.0)
+        covered.append(float(low <= row.extra["hc_mm"] <= high))
         mask = read_mask(row, "head")
         overlaps.append(dice(drawn(result, "head", mask.shape), mask))
         groups.append(row.group)
     return runs.summary() | {
         "head_circumference_mm": agreement(pairs.found, pairs.true, pairs.groups),
+        "experts_inside_the_interval": score(covered, groups),
         "dice_head": score(overlaps, groups),
     }
 
