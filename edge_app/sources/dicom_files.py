@@ -5,11 +5,13 @@ Nothing of the header but geometry and time goes on: no name, no date, no text r
 
 import contextlib
 import logging
+import os
 import struct
 import time
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +20,7 @@ from typing import Any, BinaryIO, Final, Self
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.encaps import generate_frames
 from pydicom.pixels import as_pixel_options, get_decoder
 from pydicom.uid import (
     UID,
@@ -27,6 +30,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000TransferSyntaxes,
     JPEGLSTransferSyntaxes,
+    MPEGTransferSyntaxes,
 )
 
 from edge_app.errors import UnreadableImage
@@ -37,6 +41,7 @@ from edge_app.sources.dicom_levels import Levels
 from edge_app.sources.image_file import check_size
 from edge_app.sources.image_header import BadImage
 from edge_app.sources.thinning import Thinning
+from edge_app.sources.video_file import VideoFile
 
 PIXEL_KEYWORDS: Final = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
 EXPLICIT_STARTS: Final = (b"OB\0\0", b"OW\0\0", b"OF\0\0", b"OD\0\0", b"UN\0\0")
@@ -65,7 +70,8 @@ warnings.filterwarnings("ignore", module=r"pydicom\b")
 class DicomFile:
     """The frames of a DICOM file, decoded one at a time, so that memory stays that of one frame.
 
-    A multi-frame file with times is a clip; without (a volume, a stack) each frame stands for itself. Spacing and the
+    A multi-frame file with times is a clip, and so is a video in DICOM; without times (a volume, a stack) each frame
+    stands for itself. Spacing and the
     ultrasound region come with each frame where the header has them; see ``spacing_mm`` for what they mean.
     """
 
@@ -130,6 +136,9 @@ class DicomFile:
         return header
 
     def _frames(self, file: BinaryIO, header: Dataset) -> Iterator[Frame]:
+        if header.file_meta.TransferSyntaxUID in MPEGTransferSyntaxes:
+            yield from self._video_frames(file, header)
+            return
         with _damage_told_as("its header is damaged"):
             pixels = _PixelData(file, header)
             times_s = frame_times_s(header, pixels.count)
@@ -159,6 +168,32 @@ class DicomFile:
                 mm_per_pixel=mm_per_pixel,
                 picture_area=area,
             )  # fmt: skip
+
+    def _video_frames(self, file: BinaryIO, header: Dataset) -> Iterator[Frame]:
+        """The pictures of an MPEG-2, MPEG-4 or HEVC stream, with the stream's own times."""
+        syntax = UID(header.file_meta.TransferSyntaxUID)
+        with _damage_told_as("its pixel data are truncated or damaged"):
+            file.seek(12, os.SEEK_CUR)  # tag, value representation and undefined length
+            stream = next(generate_frames(file, number_of_frames=1), b"")
+            mm_per_pixel, area = spacing_mm(header), picture_area(header)
+        # In memory only: a temporary file would leave a patient's pictures on the card, and wear it.
+        descriptor = os.memfd_create("dicom video")
+        try:
+            with open(descriptor, "wb", closefd=False) as copy:
+                copy.write(stream)
+            del stream
+            video = VideoFile(Path(f"/proc/self/fd/{descriptor}"), self._thinning)
+            for frame in video.frames():
+                if self._closed:
+                    return
+                self._given = {**video.describe(), **self.describe(), "transfer_syntax": syntax.name}
+                yield replace(
+                    frame, source=self.name, clip_id=self.name, mm_per_pixel=mm_per_pixel, picture_area=area
+                )  # fmt: skip
+        except UnreadableImage as error:
+            raise BadImage(f"its {syntax.name} stream {str(error).partition(' ')[2]}") from None
+        finally:
+            os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -214,7 +214,34 @@ def test_a_dicomdir_says_so(dicom: Dicom, refusal: Refusal) -> None:
     assert "DICOMDIR" in refusal(DicomFile(dicom("DICOMDIR")))
 
 
-@pytest.mark.parametrize(("syntax", "name"), [(MPEG4HP41, "MPEG-4"), (UID("1.2.3.4.5.6"), "1.2.3.4.5.6")])
+def _as_video(stream: bytes, tmp_path: Path) -> Path:
+    image = _minimal(PixelData=encapsulate([stream]), Rows=48, Columns=64, PixelSpacing=[0.2, 0.2], NumberOfFrames=30)
+    image.SamplesPerPixel, image.PhotometricInterpretation, image.PlanarConfiguration = 3, "YBR_PARTIAL_420", 0
+    image.file_meta.TransferSyntaxUID = MPEG4HP41
+    image["PixelData"].is_undefined_length = True
+    return _saved(image, tmp_path)
+
+
+def test_a_video_in_dicom_gives_its_pictures_and_the_headers_spacing(
+    save_video: Callable[..., Path], tmp_path: Path, read: Read
+) -> None:
+    source = DicomFile(_as_video(save_video("clip.mp4", count=30, rate_hz=25).read_bytes(), tmp_path))
+    frames = read(source)
+    assert np.allclose([frame.time_s for frame in frames], np.arange(30) / 25, atol=0.001)
+    assert all(abs(int(frame.pixels.mean()) - 8 * frame.sequence) < 6 for frame in frames)
+    assert {(frame.source, frame.clip_id, frame.mm_per_pixel) for frame in frames} == {(source.name, source.name, 0.2)}
+    assert source.describe()["kind"] == "dicom_file" and "MPEG-4" in str(source.describe()["transfer_syntax"])
+
+
+def test_a_damaged_video_in_dicom_is_refused_by_its_own_name(tmp_path: Path, refusal: Refusal) -> None:
+    path = _as_video(b"no video at all " * 100, tmp_path)
+    text = refusal(DicomFile(path))
+    assert str(path) in text and "MPEG-4" in text and "/proc" not in text
+
+
+@pytest.mark.parametrize(
+    ("syntax", "name"), [(UID("1.2.840.10008.1.2.4.94"), "JPIP"), (UID("1.2.3.4.5.6"), "1.2.3.4.5.6")]
+)
 def test_a_transfer_syntax_that_cannot_be_decoded_is_named_with_a_way_out(
     syntax: UID, name: str, tmp_path: Path, refusal: Refusal
 ) -> None:

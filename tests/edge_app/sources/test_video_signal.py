@@ -18,7 +18,7 @@ from edge_app.sources.video_signal import (
 
 
 class Driver:
-    """Answers the three questions as a driver does: with an error number for the timings, with status bits per input."""
+    """Answers as a driver does: with an error number for the timings, with status bits for the selected input."""
 
     def __init__(self, timings_error: int, status: int = 0, selected: int = 2) -> None:
         self.timings_error, self.status, self.selected = timings_error, status, selected
