@@ -32,7 +32,7 @@ CONTRAST: Final = 80
 
 
 def _clipped(values: NDArray[Any]) -> Image:
-    return np.clip(values, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(values, 0, 255), np.uint8)
 
 
 def _noise(sigma: float) -> Callable[[Image], Image]:
@@ -173,7 +173,8 @@ def _opaque_objects(rows: list[Row], folders: tuple[Path, ...]) -> dict[str, Any
 
 def _put_objects(image: Image, random: np.random.Generator) -> tuple[Image, list[tuple[int, int, int, int]]]:
     """The picture with a disk, a bar and an L as of lead, where it is dark enough for them to be seen."""
-    drawn, boxes = image.copy(), []
+    drawn = image.copy()
+    boxes: list[tuple[int, int, int, int]] = []
     side = max(image.shape) // 40
     for shape in ("disk", "bar", "marker"):
         for _ in range(50):
@@ -206,7 +207,8 @@ def _covered(overlays: tuple[Overlay, ...], shape: tuple[int, ...]) -> NDArray[n
 
 def _write(image: Image, random: np.random.Generator) -> tuple[Image, list[tuple[tuple[int, int, int, int], float]]]:
     """The picture with up to four lines of text, saved as JPEG; each line's box above its base line, and contrast."""
-    written, lines = image.copy(), []
+    written = image.copy()
+    lines: list[tuple[tuple[int, int, int, int], float]] = []
     for _ in range(4):
         word, font = WORDS[random.integers(len(WORDS))], FONTS[random.integers(len(FONTS))]
         height, level = int(random.integers(10, 28)), 255 if random.random() < 0.7 else 200

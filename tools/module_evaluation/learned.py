@@ -89,7 +89,8 @@ def drawn(result: ModuleResult, label: str, shape: tuple[int, ...]) -> NDArray[n
 
 def dice(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
     """Overlap of two masks, 0 to 1."""
-    return float(2 * np.count_nonzero(found & true) / max(np.count_nonzero(found) + np.count_nonzero(true), 1))
+    both, together = int(np.count_nonzero(found & true)), int(np.count_nonzero(found) + np.count_nonzero(true))
+    return 2 * both / max(together, 1)
 
 
 def measure_masks(module: CadModule, row: Row, *labels: str) -> dict[str, float]:
