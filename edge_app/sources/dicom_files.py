@@ -14,8 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, BinaryIO, ClassVar, Final
 
 import pydicom
 from numpy.typing import NDArray
@@ -35,11 +34,11 @@ from pydicom.uid import (
 
 from edge_app.errors import UnreadableImage
 from edge_app.records import Frame
-from edge_app.sources.base import Description
 from edge_app.sources.dicom_geometry import frame_times_s, number, picture_area, spacing_mm
 from edge_app.sources.dicom_levels import Levels
 from edge_app.sources.image_file import check_size
 from edge_app.sources.image_header import BadImage
+from edge_app.sources.one_file import OneFile
 from edge_app.sources.thinning import Thinning
 from edge_app.sources.video_file import VideoFile
 
@@ -67,39 +66,21 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", module=r"pydicom\b")
 
 
-class DicomFile:
+class DicomFile(OneFile):
     """The frames of a DICOM file, decoded one at a time, so that memory stays that of one frame.
 
     A multi-frame file with times is a clip, and so is a video in DICOM; without times (a volume, a stack) each frame
-    stands for itself. Spacing and the
-    ultrasound region come with each frame where the header has them; see ``spacing_mm`` for what they mean.
+    stands for itself. Spacing and the ultrasound region come with each frame where the header has them; see
+    ``spacing_mm`` for what they mean.
+
+    ``describe`` tells ``transfer_syntax``, ``photometric``, ``width_px``, ``height_px`` and ``frame_count``.
     """
 
-    live: Final = False
+    kind: ClassVar[str] = "dicom_file"
 
     def __init__(self, path: Path, thinning: Thinning | None = None) -> None:
-        self.path = path
-        self.name = str(path)
+        super().__init__(path)
         self._thinning = thinning or Thinning()
-        self._given: dict[str, str | int | float] = {}
-        self._closed = False
-
-    def __enter__(self) -> Self:
-        self._closed = False
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End ``frames``; the file is let go when it ends."""
-        self._closed = True
-
-    def describe(self) -> Description:
-        """``transfer_syntax``, ``photometric``, ``width_px``, ``height_px``, ``frame_count`` once read."""
-        return {"kind": "dicom_file", "path": self.name, **self._given}
 
     def frames(self) -> Iterator[Frame]:
         """The frames in order.

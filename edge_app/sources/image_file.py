@@ -4,8 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final
 
 import cv2
 import numpy as np
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 
 from edge_app.errors import UnreadableImage
 from edge_app.records import Frame
-from edge_app.sources.base import Description
 from edge_app.sources.gray_levels import percentile_window, scale_to_8_bit
 from edge_app.sources.image_header import BadImage, ImageHeader, read_header
+from edge_app.sources.one_file import OneFile
 
 SMALLEST_SIDE_PX: Final = 16
 LARGEST_PICTURE_MEGAPIXELS: Final = 100
@@ -23,38 +22,17 @@ LARGEST_PICTURE_MEGAPIXELS: Final = 100
 LARGEST_FILE_BYTES: Final = 1 << 30
 
 
-class ImageFile:
+class ImageFile(OneFile):
     """The picture of one image file, or each page of a TIFF.
 
     Gray stays gray, (height, width); colour is BGR. EXIF orientation is applied. Transparent pixels lie on black. More
     than 8 bits are scaled so that the 0.1 and 99.9 percentiles of the picture become black and white, because a 12-bit
     radiograph in a 16-bit file would be all but black by its full range.
+
+    ``describe`` tells ``format``, ``width_px``, ``height_px`` and ``pages``.
     """
 
-    live: Final = False
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.name = str(path)
-        self._given: dict[str, str | int | float] = {}
-        self._closed = False
-
-    def __enter__(self) -> Self:
-        self._closed = False
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give no more pages."""
-        self._closed = True
-
-    def describe(self) -> Description:
-        """``format``, ``width_px``, ``height_px``, ``pages`` once read."""
-        return {"kind": "image_file", "path": self.name, **self._given}
+    kind: ClassVar[str] = "image_file"
 
     def frames(self) -> Iterator[Frame]:
         """The picture, or one per page.

@@ -5,17 +5,16 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import ClassVar, Final
 
 import cv2
 import numpy as np
 
 from edge_app.errors import UnreadableImage
 from edge_app.records import Frame
-from edge_app.sources.base import Description
 from edge_app.sources.image_file import check_size
 from edge_app.sources.image_header import BadImage
+from edge_app.sources.one_file import OneFile
 from edge_app.sources.thinning import Thinning
 
 logger = logging.getLogger(__name__)
@@ -24,39 +23,21 @@ WHOLE_FRACTION: Final = 0.9
 """A video whose pictures end before this part of the duration that its header names is broken off."""
 
 
-class VideoFile:
+class VideoFile(OneFile):
     """The pictures of a video file with their own timestamps; all of one clip.
 
     Rotation metadata are applied by the decoder. Pictures that ``thinning`` leaves out are decoded, because later ones
     build on them, but not converted or copied.
+
+    ``describe`` tells ``width_px``, ``height_px``, ``rate_hz``, ``fourcc``, ``backend`` and ``frames_expected``.
     """
 
-    live: Final = False
+    kind: ClassVar[str] = "video_file"
 
     def __init__(self, path: Path, thinning: Thinning | None = None) -> None:
-        self.path = path
-        self.name = str(path)
+        super().__init__(path)
         self._thinning = thinning or Thinning()
         self._capture: cv2.VideoCapture | None = None
-        self._given: dict[str, str | int | float] = {}
-        self._closed = False
-
-    def __enter__(self) -> Self:
-        self._closed = False
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End ``frames``; the file is let go when it ends."""
-        self._closed = True
-
-    def describe(self) -> Description:
-        """``width_px``, ``height_px``, ``rate_hz``, ``fourcc``, ``backend``, ``frames_expected`` once opened."""
-        return {"kind": "video_file", "path": self.name, **self._given}
 
     def frames(self) -> Iterator[Frame]:
         """The pictures in order, ``time_s`` from the file's timestamps.
