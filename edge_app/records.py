@@ -45,6 +45,8 @@ class Frame:
     """Position in the clip, from its own timestamps where it has them."""
     mm_per_pixel: float | None = None
     """Spacing, if the source knows it and it is the same in both directions."""
+    signal: Literal["present", "absent", "unstable", "out of range", "unknown"] = "unknown"
+    """What the driver of a capture card says of its input; without a signal it may go on giving good-looking frames."""
     picture_area: Box | None = None
     """Where the picture is in the frame, if the source knows it (a DICOM ultrasound region)."""
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from edge_app.records import Box, Frame, Picture
 
+CHECK_CABLE: Final = "check the cable to the scanner, and that the scanner is on"
 LOOK_SIZE: Final = 128
 """The screen is judged on a sample of about this many pixels along its shorter side."""
 FLAT_RANGE: Final = 10
@@ -45,6 +46,8 @@ def look(frame: Frame) -> Picture:
     """
     height, width = frame.pixels.shape[:2]
     whole = Box(0, 0, width, height)
+    if frame.signal in ("absent", "unstable", "out of range"):
+        return Picture(frame, "no_signal", f"the capture card's signal is {frame.signal}; {CHECK_CABLE}", whole)
     step = max(1, min(height, width) // LOOK_SIZE)
     sample = np.ascontiguousarray(frame.pixels[::step, ::step])
     gray = sample if sample.ndim == 2 else np.ascontiguousarray(sample[:, :, 1])  # green: most of the brightness
@@ -53,11 +56,11 @@ def look(frame: Frame) -> Picture:
     low, high = (int(np.searchsorted(cumulated, share)) for share in (0.005, 0.995))
     if high - low < FLAT_RANGE:
         if sample.ndim == 3 and _saturation(sample) > SATURATED:
-            return Picture(frame, "no_signal", "plain colour screen: no signal; check the cable to the scanner", whole)
+            return Picture(frame, "no_signal", f"plain colour screen: no signal; {CHECK_CABLE}", whole)
         shade = "black" if high < 32 else "white" if low > 223 else "gray"
         return Picture(frame, "blank", f"the screen is plain {shade}: nothing to analyse", whole)
     if sample.ndim == 3 and _is_colour_bars(sample):
-        return Picture(frame, "no_signal", "colour bars: no signal; check the cable to the scanner", whole)
+        return Picture(frame, "no_signal", f"colour bars: no signal; {CHECK_CABLE}", whole)
 
     state, reason = ("still", "still picture") if frame.clip_id is None else ("live", "moving picture")
     area = frame.picture_area or _picture_area(gray, low, step, whole)

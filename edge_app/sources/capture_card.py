@@ -1,6 +1,7 @@
 """A V4L2 capture device: an HDMI or SDI card, a USB grabber, a camera."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 
 from edge_app.errors import CameraLost
+from edge_app.records import Frame
 from edge_app.sources.base import Description
 from edge_app.sources.live import Captured, CaptureDevice, CaptureFormat, LiveSource
 from edge_app.sources.video_file import fourcc_text
@@ -37,6 +39,11 @@ class CaptureCard(LiveSource):
     ) -> None:
         super().__init__(name, device, asked or CaptureFormat(), stall_s=stall_s, way_out=WAY_OUT)
         self._read_signal = read_signal
+
+    def frames(self) -> Iterator[Frame]:
+        """Each time the newest picture, with what the driver says of the signal then; see ``LiveSource.frames``."""
+        for frame in super().frames():
+            yield replace(frame, signal=self.signal())
 
     def signal(self) -> Signal:
         """Whether there is a signal at the input now, as the driver says; from any thread, in well under 1 ms."""

@@ -102,6 +102,17 @@ def test_black_screen_yields_no_report_and_is_told(mosquitto: Mosquitto, tmp_pat
         assert subscriber.on("report") == []
 
 
+def test_good_looking_frames_without_a_signal_yield_no_report(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    card = CaptureCard(moving_card(), "fake card", read_signal=lambda: "absent")
+    with (
+        Subscriber(mosquitto.port) as subscriber,
+        running(Service(config(tmp_path, mosquitto.port), card)) as service,
+    ):
+        wait_for(lambda: service.pipeline.progress.frames > 30, "frames came")
+        wait_for(lambda: last_health(subscriber).signal.state == "no_signal", "the state was published")
+        assert subscriber.on("report") == []
+
+
 def test_reports_wait_for_a_broker_that_comes_later(make_mosquitto: Callable[..., Mosquitto], tmp_path: Path) -> None:
     broker = make_mosquitto()
     with running(Service(config(tmp_path, broker.port), CaptureCard(moving_card(), "fake card"))) as service:

@@ -57,6 +57,15 @@ def test_blue_screen_is_no_signal() -> None:
     assert screen.look(frame(pixels)).state == "no_signal"
 
 
+@pytest.mark.parametrize("signal", ["absent", "unstable", "out of range"])
+def test_good_looking_frame_of_a_card_without_signal_is_no_signal(signal: str) -> None:
+    good = frame(sector())
+    pretending = Frame(good.pixels, 0, 0, good.captured_at, "test", clip_id="live", signal=signal)  # type: ignore[arg-type]
+    picture = screen.look(pretending)
+    assert picture.state == "no_signal"
+    assert signal in picture.reason and "cable" in picture.reason
+
+
 def test_colour_bars_are_no_signal() -> None:
     bars = [(191, 191, 191), (0, 191, 191), (191, 191, 0), (0, 191, 0), (191, 0, 191), (0, 0, 191), (191, 0, 0)]
     pixels = np.repeat(np.array(bars, np.uint8)[np.newaxis], 480, axis=0).repeat(92, axis=1)
