@@ -11,5 +11,5 @@ MODULE = CadModule(
     features={"lv_area": "mm2", "lv_length": "mm", "lv_volume": "ml"},
     analyze=analyze,
     models=(BUNDLE,),
-    experimental=True,
+    experimental=False,
 )
