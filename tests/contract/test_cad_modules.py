@@ -24,7 +24,7 @@ def ellipse(x: float, y: float, wide: float, high: float) -> np.ndarray:
     """A filled ellipse on the network's map, 0 to 1."""
     rows, columns = np.mgrid[:SIZE, :SIZE]
     distance = np.sqrt(((columns - x) / wide) ** 2 + ((rows - y) / high) ** 2) - 1
-    return 1 / (1 + np.exp(distance * min(wide, high) / 1.5))
+    return 1 / (1 + np.exp(np.clip(distance * min(wide, high) / 0.8, -50, 50)))
 
 
 def prediction(bundle: str, *maps: np.ndarray) -> dict[str, Prediction]:
