@@ -180,6 +180,14 @@ class MqttConfig(Section):
     tls: TlsConfig | None = None
     in_flight: int = Field(default=32, ge=1, le=1000)
     """Reports on their way at the same time."""
+    delivery: Literal["broker", "receipt"] = "broker"
+    """When a report counts as delivered: with the broker's PUBACK, or with an application's receipt on the topic
+    ``.../receipt``. mosquitto acknowledges before it has written to the disk: only a receipt survives its being
+    killed."""
+    receipt_timeout_s: float = Field(default=30.0, ge=1, le=3600)
+    """With delivery ``receipt``: a report is sent again when no receipt came for so long; doubles up to an hour."""
+    receipt_application: str | None = Field(default=None, min_length=1)
+    """With delivery ``receipt``: only the receipts count that are signed with this name; null: the first that comes."""
     report_expiry_s: int | None = Field(default=None, ge=1)
     """The broker drops a report that no subscriber took for so long (MQTT 5); null: never."""
     health_interval_s: float = Field(default=30.0, ge=1)
@@ -190,6 +198,8 @@ class MqttConfig(Section):
             raise ValueError("password_file without username: give both or none")
         if self.embedded_broker and (self.tls is not None or self.host not in ("127.0.0.1", "localhost")):
             raise ValueError("embedded_broker listens on 127.0.0.1 without tls: remove host and tls, or the broker")
+        if self.receipt_application is not None and self.delivery != "receipt":
+            raise ValueError('receipt_application needs delivery = "receipt"')
         if self.report_expiry_s is not None and self.version != "5":
             raise ValueError('report_expiry_s needs version = "5"')
         return self

@@ -1,4 +1,6 @@
-"""Which reports are on their way to the broker: a few at a time, in order, each until the broker has answered."""
+"""Which reports are on their way: a few at a time, in order, each until the broker has answered or, where receipts are
+asked for, until an application has.
+"""
 
 import logging
 import time
@@ -12,6 +14,9 @@ LOSSES_UNTIL_REFUSED: Final = 5
 """When the broker ends so many connections in a row on one report that was sent alone, that report is the reason."""
 PAUSE_S: Final = 5.0
 """Before trying again what the store or the broker would not do just now."""
+LONGEST_RECEIPT_TIMEOUT_S: Final = 3600.0
+"""The wait for a receipt doubles up to this while none comes: every repeat lies in the broker's queue for whoever is
+away."""
 
 logger = logging.getLogger(__name__)
 
@@ -23,12 +28,24 @@ class Outbox:
         store: Holds the reports.
         size: Reports on their way at the same time.
         on_refused: Called with a report that will not be sent again by itself, and the reason.
+        receipt_timeout_s: A report leaves the outbox with an application's receipt; when none came for so long, it is
+            sent again with all that follow it. None: it leaves when the broker has it.
     """
 
-    def __init__(self, store: Store, size: int, on_refused: Callable[[UnsentReport, str], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        size: int,
+        on_refused: Callable[[UnsentReport, str], None],
+        receipt_timeout_s: float | None = None,
+    ) -> None:
         self._store, self._size, self._on_refused = store, size, on_refused
+        self._shortest_receipt_timeout_s = self._receipt_timeout_s = receipt_timeout_s
         self._window = size
         self._on_way: dict[int, UnsentReport] = {}
+        """In the order of sending."""
+        self._sent_at: dict[int, float] = {}
+        """Monotonic, for those that wait for a receipt."""
         self._delivered: set[int] = set()
         """Acknowledged, but still in the store's outbox."""
         self._after = 0
@@ -38,6 +55,11 @@ class Outbox:
         self._suspect_losses = 0
         self.empty = False
         """Nothing was left to send when ``next`` was called last."""
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is left to send, and all that was sent has been answered."""
+        return self.empty and not self._on_way
 
     def connection_opened(self) -> None:
         """Begin at the oldest unsent report."""
@@ -51,6 +73,7 @@ class Outbox:
         Args:
             limit: At most so many.
         """
+        self._look_for_receipts()
         room = min(limit, self._window - len(self._on_way))
         if time.monotonic() < self._pause_until:
             self.empty = True
@@ -66,6 +89,7 @@ class Outbox:
             return []
         fresh = [row for row in rows if row.outbox_id not in known][:room]
         self._on_way |= {row.outbox_id: row for row in fresh}
+        self._sent_at |= dict.fromkeys((row.outbox_id for row in fresh), time.monotonic())
         if fresh or rows:
             self._after = (fresh or rows)[-1].outbox_id
         self.empty = not fresh
@@ -73,6 +97,33 @@ class Outbox:
 
     def delivered(self, report: UnsentReport) -> None:
         """The broker has it."""
+        if self._receipt_timeout_s is None:
+            self._answer(report)
+            self._delivered.add(report.outbox_id)
+        else:
+            self._note_answer()
+
+    def receipted(self, report_id: str, refusal: str | None = None) -> None:
+        """An application says that it has kept a report, or why it will not.
+
+        It may be one that was sent over an earlier connection, or by an earlier run.
+        """
+        if self._receipt_timeout_s is None:
+            return
+        report = next((row for row in self._on_way.values() if row.report_id == report_id), None)
+        try:
+            report = report or self._store.find_unsent(report_id)
+        except StoreError as error:
+            self._pause(error)
+        if report is None:
+            return
+        if self._receipt_timeout_s != self._shortest_receipt_timeout_s:
+            # The application is back, and is about to answer the others too.
+            self._receipt_timeout_s = self._shortest_receipt_timeout_s
+            self._sent_at = dict.fromkeys(self._on_way, time.monotonic())
+        if refusal is not None:
+            self.refused(report, refusal)
+            return
         self._answer(report)
         self._delivered.add(report.outbox_id)
 
@@ -115,8 +166,26 @@ class Outbox:
                 self._suspect_losses = 0
         self._on_way.clear()
 
+    def _look_for_receipts(self) -> None:
+        """Send everything from the oldest report on again when its receipt is overdue: what follows it may have been
+        lost with it, and has to come after it."""
+        if self._receipt_timeout_s is None or not self._on_way:
+            return
+        if time.monotonic() - self._sent_at[next(iter(self._on_way))] > self._receipt_timeout_s:
+            logger.warning(
+                "no receipt after %.0f s: %d reports are sent again", self._receipt_timeout_s, len(self._on_way)
+            )
+            self._receipt_timeout_s = min(2 * self._receipt_timeout_s, LONGEST_RECEIPT_TIMEOUT_S)
+            self._after = 0
+            self._on_way.clear()
+
     def _answer(self, report: UnsentReport) -> None:
-        del self._on_way[report.outbox_id]
+        # With receipts, the broker's answer may come after the application's, or after the report was sent again.
+        self._on_way.pop(report.outbox_id, None)
+        self._sent_at.pop(report.outbox_id, None)
+        self._note_answer()
+
+    def _note_answer(self) -> None:
         self._answered = True
         self._window = self._size
         self._suspect_losses = 0

@@ -1,7 +1,8 @@
 """Send what is in the outbox to the broker, and hear its commands.
 
 One thread does it all: connects, says that the box is there, sends reports in order with a few on their way at a time,
-takes a report out of the outbox when the broker has acknowledged it, and connects again when the connection ends.
+takes a report out of the outbox when the broker (or, if asked for, an application) has acknowledged it, and connects
+again when the connection ends.
 """
 
 import logging
@@ -14,14 +15,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from pydantic import ValidationError
-
-from edge_app.broker_connection import Acknowledgement, BrokerConnection, Message, Received
+from edge_app.broker_connection import Acknowledgement, BrokerConnection, Message
 from edge_app.broker_problems import REPORT_REFUSALS, BrokerProblem
 from edge_app.config import MqttConfig
 from edge_app.errors import EdgeCadError
+from edge_app.inbox import Inbox
 from edge_app.messages import (
-    COMMAND,
     Command,
     Event,
     Health,
@@ -92,7 +91,8 @@ class Publisher:
         longest_pause_s: float = 60.0,
     ) -> None:
         self._settings, self._store, self._online, self._health = settings, store, online, health
-        self._on_command, self._on_receipt = on_command, on_receipt
+        self._on_receipt = on_receipt
+        self._inbox = Inbox(on_command, self._receipted, self._message_refused)
         self._shortest_pause_s, self._longest_pause_s = shortest_pause_s, longest_pause_s
         self._device_id = online.device_id
         self._state = PartState(state="stopped")
@@ -101,7 +101,8 @@ class Publisher:
         self._flush_until = 0.0
         self._health_asked = threading.Event()
         self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
-        self._outbox = Outbox(store, settings.in_flight, self._report_refused)
+        receipt_timeout_s = settings.receipt_timeout_s if settings.delivery == "receipt" else None
+        self._outbox = Outbox(store, settings.in_flight, self._report_refused, receipt_timeout_s)
         self._on_way: dict[int, UnsentReport | Event | None] = {}
         """By message id; None: a status or health."""
         self._next_health_at = 0.0
@@ -182,7 +183,7 @@ class Publisher:
             self._send(connection)
             self._step(connection, self._next_health_at - time.monotonic())
             for received in connection.take_received():
-                self._receive(received)
+                self._inbox.receive(received)
         self._publish_status(connection, self._online.model_copy(update={"state": "offline", "reason": "stopped"}))
         last_moment = time.monotonic() + GOODBYE_S
         while None in self._on_way.values() and time.monotonic() < last_moment:
@@ -199,7 +200,7 @@ class Publisher:
                 logger.warning("broker %s does not let us subscribe to %s: allow it there", connection.address, topic)
 
     def _nothing_waits(self) -> bool:
-        return self._outbox.empty and not self._events and not self._on_way
+        return self._outbox.settled and not self._events and not self._on_way
 
     def _send(self, connection: BrokerConnection) -> None:
         """Hand over as much as the broker takes: health, events, reports."""
@@ -282,30 +283,14 @@ class Publisher:
                 self._events.appendleft(sent)
         self._on_way.clear()
 
-    def _receive(self, received: Received) -> None:
-        kind = received.topic.rpartition("/")[2]
-        if received.retained:
-            self._refuse_message(kind, "it is retained, so it may be old: publish it without retain")
-            return
-        try:
-            if kind == "command":
-                command = COMMAND.validate_json(received.body)
-            else:
-                receipt = Receipt.from_json(received.body)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            self._refuse_message(kind, f"{place}: {first['msg']}" if place else first["msg"])
-            return
-        try:
-            if kind == "command":
-                self._on_command(command)
-            else:
-                self._on_receipt(receipt)
-        except EdgeCadError as error:
-            self._refuse_message(kind, str(error))
+    def _receipted(self, receipt: Receipt) -> None:
+        application = self._settings.receipt_application
+        if application is None or receipt.application == application:
+            refusal = f"{receipt.application or 'an application'} refuses it: {receipt.reason}"
+            self._outbox.receipted(receipt.report_id, refusal if receipt.status == "refused" else None)
+        self._on_receipt(receipt)
 
-    def _refuse_message(self, kind: str, reason: str) -> None:
+    def _message_refused(self, kind: str, reason: str) -> None:
         logger.warning("a %s was refused: %s", kind, reason)
         self._tell("message_refused", f"a {kind} was refused: {reason}", {"topic": kind})
 

@@ -105,6 +105,16 @@ class Store:
             ).fetchall()
         return [UnsentReport(*row) for row in rows]
 
+    def find_unsent(self, report_id: str) -> UnsentReport | None:
+        """A report, if it waits to be sent."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT id, report_id, device_id, category, body FROM outbox JOIN reports USING (report_id) "
+                "WHERE refusal IS NULL AND report_id = ?",
+                (report_id,),
+            ).fetchone()
+        return None if row is None else UnsentReport(*row)
+
     def mark_delivered(self, outbox_ids: Iterable[int]) -> None:
         """Take reports out of the outbox; they stay in the store."""
         with self._writing() as connection:

@@ -199,7 +199,7 @@ def test_a_password_in_a_wrong_url_is_not_repeated(tmp_path: Path) -> None:
         ('embedded_broker = true\nhost = "broker.local"', "mqtt: embedded_broker listens on 127.0.0.1 without tls"),
         ('report_expiry_s = 60\nversion = "3.1.1"', 'mqtt: report_expiry_s needs version = "5"'),
         ('[mqtt.tls]\ncertificate_file = "secret"', "mqtt.tls: certificate_file and key_file go together"),
-        ("qos = 2", "mqtt.qos: unknown key; there are: embedded_broker, health_interval_s, host,"),
+        ("qos = 2", "mqtt.qos: unknown key; there are: delivery, embedded_broker, health_interval_s, host,"),
         ("tls = true", "mqtt.tls: is a section, not a value: write [mqtt.tls] and its keys below"),
     ],
 )
