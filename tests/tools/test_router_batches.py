@@ -1,5 +1,6 @@
 import csv
 from collections import Counter
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
 
@@ -87,3 +88,9 @@ def test_processes_make_the_same_batches_as_one_and_only_of_the_train_split(tmp_
             images, labels = next(feed)
             expected = make_batch(train, 5, number, 4, 32)
             assert np.array_equal(images, expected[0]) and np.array_equal(labels, expected[1])
+
+
+def test_process_that_cannot_read_the_data_ends_the_run(tmp_path: Path) -> None:
+    feed = batches(BatchPlan(tmp_path / "nowhere", 5, 4, 32), start=0, ahead=2)
+    with closing(feed), pytest.raises(BrokenProcessPool):
+        next(feed)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from tools.training.screens import cut_sector, empty_screen, random_colour, write_text
+from tools.training.screens import empty_screen, random_colour, write_text
 
 Image = NDArray[np.uint8]
 
@@ -100,13 +100,26 @@ def speckle_phantom(rng: Generator, height: int = 150, width: int = 190) -> Imag
     return np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
-def idle_sector(rng: Generator) -> Image:
-    """What a probe in air shows: a fan or box, bright near the probe and nearly black below; BGR."""
-    phantom = speckle_phantom(rng, 170, 200)
-    depth = np.linspace(0, 1, 170)[:, None, None]
-    fade = np.exp(-depth / float(rng.uniform(0.02, 0.2))) + float(rng.uniform(0, 0.15))
-    dark = np.clip(phantom * fade * float(rng.uniform(0.6, 1.4)), 0, 255).astype(np.uint8)
-    return cut_sector(dark, rng)
+def idle_sector(rng: Generator, height: int = 170, width: int = 200) -> Image:
+    """What a probe in air shows: rings of reverberation below its face, then faint noise or black; BGR."""
+    y, x = np.indices((height, width), np.float32)
+    linear = rng.random() < 0.25
+    above = float(rng.uniform(0.02, 0.9)) * height  # of the fan's apex over the picture
+    across = x - width * float(rng.uniform(0.45, 0.55))
+    radius = y + above if linear else np.hypot(across, y + above)
+    inside = np.abs(across) < width * 0.45 if linear else np.abs(np.arctan2(across, y + above)) < rng.uniform(0.4, 1.1)
+    face = above + height * float(rng.uniform(0, 0.12))
+    reach = above + height * float(rng.uniform(0.8, 1.0))
+    depth = (radius - face) / (reach - face)
+    inside &= (depth >= 0) & (depth <= 1)
+    grain = cv2.GaussianBlur(
+        rng.rayleigh(1.0, (height, width)).astype(np.float32), (0, 0), float(rng.uniform(0.5, 1.2))
+    )
+    ringing = 1 + float(rng.uniform(0, 0.8)) * np.cos(depth * (2 * np.pi / float(rng.uniform(0.015, 0.08))))
+    near = np.exp(-depth / float(rng.uniform(0.015, 0.12))) * ringing * float(rng.uniform(60, 220))
+    far = float(rng.uniform(0, 1) ** 2 * 45) * np.exp(-depth / float(rng.uniform(0.3, 3)))
+    gray = np.where(inside, np.clip((near + far) * grain, 0, 255), 0).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 _DRAWINGS: Final[tuple[Callable[[Generator], Image], ...]] = (
@@ -121,8 +134,6 @@ _DRAWINGS: Final[tuple[Callable[[Generator], Image], ...]] = (
     empty_screen,
     speckle_phantom,
     speckle_phantom,
-    idle_sector,
-    idle_sector,
 )
 
 

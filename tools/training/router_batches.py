@@ -1,10 +1,14 @@
 """Balanced, randomised training batches for the router, made in processes of their own."""
 
-import multiprocessing
+import os
+import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +21,7 @@ from cad_modules.contract import CATEGORIES, RADIOGRAPH, ULTRASOUND
 from models.preprocessing import fit, to_colour
 from tools.training.augment import randomise, shrink
 from tools.training.dataset import REJECT, Row, read_pictures, read_rows
-from tools.training.nothing import draw_nothing
+from tools.training.nothing import draw_nothing, idle_sector
 from tools.training.spoil import blend, scramble, warp
 
 LABELS: Final = (*CATEGORIES, REJECT)
@@ -27,6 +31,7 @@ FRAMES_PER_CLIP: Final = 12
 REJECT_WEIGHT: Final = 3.0
 """What must be refused is drawn this often for each picture of one category: it is more varied than any of them."""
 DRAWN: Final = "drawn"
+IDLE: Final = "idle"
 SPOILED: Final = ("scrambled", "warped", "blended")
 
 Image = NDArray[np.uint8]
@@ -61,17 +66,19 @@ def draw_sample(pictures: Pictures, rng: Generator, side: int) -> tuple[Image, i
     """One randomised picture, RGB (side, side, 3), and the index of its label.
 
     Labels are drawn by weight, a label's sets equally often, a set's pictures equally often. Refused pictures have
-    more sets: drawn ones, and spoiled pictures of the categories.
+    more sets: drawn ones, probes in air, and spoiled pictures of the categories.
     """
     weights = np.array([REJECT_WEIGHT if label == REJECT else 1.0 for label in LABELS])
     index = int(rng.choice(len(LABELS), p=weights / weights.sum()))
     label = LABELS[index]
     sets = sorted(pictures[label])
-    name = str(rng.choice([*sets, DRAWN, *SPOILED] if label == REJECT else sets))
+    name = str(rng.choice([*sets, DRAWN, IDLE, *SPOILED] if label == REJECT else sets))
     radiograph = label.startswith("xr_")
     if name == DRAWN:
         image = draw_nothing(rng)
         radiograph = rng.random() < 0.5
+    elif name == IDLE:
+        image = idle_sector(rng)
     elif name in SPOILED:
         radiograph = rng.random() < 0.35
         image = _spoil(pictures, RADIOGRAPH if radiograph else ULTRASOUND, name, rng)
@@ -118,10 +125,18 @@ class BatchPlan:
 _in_worker: tuple[Pictures, BatchPlan] | None = None
 
 
-def _start_worker(plan: BatchPlan) -> None:
+def _start_worker(plan: BatchPlan, parent: int) -> None:
     global _in_worker
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     cv2.setNumThreads(1)
     _in_worker = load_pictures(row for row in read_rows(plan.root) if row.split == "train"), plan
+
+
+def _end_with(parent: int) -> None:
+    """Leave no orphan when the training process is killed."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _work(number: int) -> Batch:
@@ -131,11 +146,17 @@ def _work(number: int) -> Batch:
 
 
 def batches(plan: BatchPlan, start: int, processes: int = 1, ahead: int = 12) -> Iterator[Batch]:
-    """Batches ``start``, ``start + 1`` ... without end, made ahead by other processes; close it to end them."""
-    numbers = iter(range(start, 1 << 40))
-    with multiprocessing.get_context("spawn").Pool(processes, _start_worker, (plan,)) as pool:
-        pending = deque(pool.apply_async(_work, (number,)) for number in islice(numbers, ahead))
-        while True:
-            batch = pending.popleft().get()
-            pending.append(pool.apply_async(_work, (next(numbers),)))
+    """Batches ``start``, ``start + 1`` ... without end, made ahead by other processes; close it to end them.
+
+    Raises:
+        BrokenProcessPool: A process ended, or could not read the data; it has written why.
+    """
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _start_worker, (plan, os.getpid()))
+    try:
+        pending = deque(pool.submit(_work, start + number) for number in range(ahead))
+        for number in count(start + ahead):
+            batch = pending.popleft().result()
+            pending.append(pool.submit(_work, number))
             yield batch
+    finally:
+        pool.shutdown(cancel_futures=True)

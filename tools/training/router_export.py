@@ -24,7 +24,7 @@ from tools.training.router_batches import LABELS, STORED_SIDE, to_network
 
 VERSION: Final = "1.0.0"
 REPRESENTATIVE_PER_SET: Final = 20
-RANDOM_VARIANTS: Final = 2
+RANDOM_VARIANTS: Final = 1
 """Of each validation picture, beside the picture itself, when temperature and thresholds are chosen."""
 DRAWN_REJECTS: Final = 200
 GOLDEN_SEED: Final = 1
@@ -113,7 +113,7 @@ def calibrate(folder: Path, rows: list[Row], seed: int) -> Card:
     judged = Answers(scaled, answers.labels, answers.sets, answers.groups)
     known = answers.labels < len(CATEGORIES)
     metrics["calibration"] = {
-        "on": f"validation split, each picture as it is and {RANDOM_VARIANTS} times randomised; drawn screens",
+        "on": f"validation split, each picture as it is and {RANDOM_VARIANTS} x randomised; drawn screens",
         "pictures": len(answers.labels),
         "known": decisions(judged.only(known), Classifier(folder)),
         "reject": decisions(judged.only(~known), Classifier(folder)),

@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--processes", type=int, default=1, help="that make batches")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--average", type=Path, help="checkpoint.keras whose weights are averaged in before export")
     parser.add_argument("--export-only", action="store_true", help="write the bundle of the last checkpoint")
     options = parser.parse_args()
 
@@ -73,6 +74,9 @@ def main() -> None:
     keras.utils.set_random_seed(options.seed)
     rows = read_rows(options.data)
     model = train(options, rows)
+    if options.average:
+        average(model, keras.models.load_model(options.average, compile=False))
+    model.save(options.out / "final.keras")
     export(model, rows, options.bundle, options.out, options.seed)
 
 
@@ -127,6 +131,14 @@ def train(options: Any, rows: list[Row]) -> keras.Model:
             _save(model, progress, checkpoint, state)
     draw_curves(progress, options.out / "curves.png")
     return model
+
+
+def average(model: keras.Model, other: keras.Model) -> None:
+    """Set every weight to the mean of the two networks', of which one was trained on from the other.
+
+    Source: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022 (weight-space ensembles).
+    """
+    model.set_weights([(a + b) / 2 for a, b in zip(model.get_weights(), other.get_weights(), strict=True)])
 
 
 def schedule(step: int, share: float) -> float:
