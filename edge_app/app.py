@@ -18,6 +18,7 @@ from edge_app.analysis import Analyzer
 from edge_app.classifier import Classifier
 from edge_app.config import CaptureCardSource, Config, SourceConfig, StreamUrlSource
 from edge_app.errors import CameraLost
+from edge_app.evidence import PictureEvidence
 from edge_app.messages import CaptureHealth, Command, Event, Health, ModelInfo, PartState, Status, StoreHealth, uuid7
 from edge_app.pipeline import Pipeline
 from edge_app.publisher import Publisher
@@ -83,6 +84,20 @@ def make_analyzer(config: Config) -> Analyzer:
     return Analyzer(config.router.bundle_folders, config.analysis.deadline_s)
 
 
+def make_evidence(config: Config, models: tuple[ModelInfo, ...]) -> PictureEvidence | None:
+    """What keeps the picture of each report, as configured."""
+    if config.store.evidence == "none":
+        return None
+    router = config.router
+    settings = {
+        "accept_threshold": router.accept_threshold,
+        "reject_threshold": router.reject_threshold,
+        "disabled_modules": ", ".join(config.analysis.disabled_modules),
+        "deadline_s": config.analysis.deadline_s,
+    }
+    return PictureEvidence(models, settings, config.store.mask_text)
+
+
 class Service:
     """The service, with its parts joined; use it as a context manager.
 
@@ -102,7 +117,7 @@ class Service:
         registry = make_registry(config)
         for entry in registry.unusable:
             log.warning("CAD module %s cannot be used: %s", entry.name, entry.reason)
-        self._models = _models(config, registry)
+        self._models = installed_models(config, registry)
         classifier = make_classifier(config)
         try:
             self.store = Store(config.store.path)
@@ -121,6 +136,7 @@ class Service:
                 self.store.put,
                 config.analysis.interval_s,
                 live=self._source.live,
+                evidence=make_evidence(config, self._models),
             )
         except BaseException:
             self._parts.close()
@@ -242,7 +258,7 @@ def run_service(config: Config) -> None:
         log.info("%d frames, %d reports in %.1f s", progress.frames, progress.reports, time.monotonic() - started)
 
 
-def _models(config: Config, registry: Registry) -> tuple[ModelInfo, ...]:
+def installed_models(config: Config, registry: Registry) -> tuple[ModelInfo, ...]:
     """The bundles that are there; one that cannot be read is told by the module that needs it."""
     names = {config.router.bundle} | {name for module in registry.modules for name in module.models}
     found = []

@@ -149,6 +149,47 @@ def analyze(
 
 
 @app.command()
+def replay(
+    report_id: Annotated[str | None, typer.Argument(help="Id of the report.", show_default=False)] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every report in the store.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make reports again from the pictures kept with them, and say whether they come out the same (else exit code 1).
+
+    Works beside a running service. A report on a clip sums up those on its frames, and is not made again itself.
+
+    \b
+    edge-cad replay 01934f0e-6a5c-7d1e-9f43-0a3c5e7b9d21
+    edge-cad replay --all --json > replay.json
+    """
+    from edge_app.config import load_config
+    from edge_app.replay import open_replayer
+    from edge_app.terminal import print_replayed, replayed_as_json
+
+    if (report_id is None) != every:
+        _fail("give a report id, or --all", USAGE)
+    try:
+        with open_replayer(load_config(config)) as (replayer, store):
+            ids = store.report_ids() if report_id is None else [report_id]
+            done = []
+            for one in ids:
+                done.append(replayer.replay(one))
+                if not as_json:
+                    print_replayed(Console(), done[-1])
+    except ConfigError as error:
+        _fail(error, USAGE)
+    except (EdgeCadError, ModelError) as error:
+        _fail(error, MISSING)
+    summary = replayed_as_json(done)
+    if as_json:
+        typer.echo(json.dumps(summary, indent=2))
+    else:
+        typer.echo(", ".join(f"{name} {count}" for name, count in summary.items() if isinstance(count, int)))
+    raise typer.Exit(FAILED if summary["different"] else 0)
+
+
+@app.command()
 def modules(as_json: JsonOption = False) -> None:
     """Show which CAD modules serve which category, and why a module is unavailable (exit code 1 if one is)."""
     from edge_app.terminal import print_modules, registry_as_json

@@ -209,6 +209,10 @@ class StoreConfig(Section):
     """Where reports are kept until the broker has them."""
 
     path: ConfigPath = Path("/var/lib/edge-cad/store.sqlite3")
+    evidence: Literal["picture", "none"] = "picture"
+    """What is kept with a report so that it can be made again: the picture area, lossless; or nothing."""
+    mask_text: bool = True
+    """Blacken the text found in a kept picture. A picture in which nothing looked for text is then not kept."""
 
 
 class LogConfig(Section):

@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import Final, Protocol
 
+from cad_modules.contract import CadModule
 from cad_modules.registry import Registry
 from edge_app import reporting, routing, screen, views
 from edge_app.messages import Report
 from edge_app.motion import Motion
-from edge_app.records import Analysis, Classification, Frame, Picture, Plan
+from edge_app.records import Analysis, Classification, Evidence, Frame, Picture, Plan
 from edge_app.views import Candidate, View
 
 NO_RESULT: Final = ("blank", "no_signal")
@@ -34,6 +35,15 @@ class Analyzes(Protocol):
         """One entry per module of the plan."""
 
 
+class KeepsEvidence(Protocol):
+    """What makes the files that are kept beside a report, as the pipeline needs it."""
+
+    def make(
+        self, picture: Picture, modules: tuple[CadModule, ...], analyses: tuple[Analysis, ...]
+    ) -> tuple[Evidence, ...]:
+        """The files of one report on a frame."""
+
+
 @dataclass(slots=True)
 class Progress:
     """What the pipeline has done so far, for health and summaries."""
@@ -53,10 +63,11 @@ class Pipeline:
     best frame of each interval, on a picture that stands still, and on request; a clip report closes each view.
 
     Args:
-        deliver: Takes each report; returns when it is safe.
+        deliver: Takes each report and, of a frame, what ``evidence`` makes; returns when it is safe.
         interval_s: Between two analyses of a moving picture.
         live: True for a source that shows one view after the other: a cut starts a new view. False for files: a clip
             is one view.
+        evidence: Makes the files that are kept beside a report; None: nothing is.
     """
 
     def __init__(
@@ -65,9 +76,10 @@ class Pipeline:
         classifier: Classifies,
         registry: Registry,
         analyzer: Analyzes,
-        deliver: Callable[[Report], None],
+        deliver: Callable[..., None],
         interval_s: float = 1.0,
         live: bool = False,
+        evidence: KeepsEvidence | None = None,
     ) -> None:
         self._device_id = device_id
         self._classifier = classifier
@@ -76,6 +88,7 @@ class Pipeline:
         self._deliver = deliver
         self._interval_s = interval_s
         self._live = live
+        self._evidence = evidence
         self._motion = Motion()
         self._view: View | None = None
         self._next_sequence = 0
@@ -130,7 +143,10 @@ class Pipeline:
             if candidate not in due:
                 due.append(candidate)
         for chosen in due:
-            view.keep(self._report(chosen, timing_ms if chosen is candidate else {}))
+            if chosen is candidate and change == "same":
+                # The report says what the network says of this very frame, so that it can be made again from it.
+                chosen = replace(chosen, classification=self._classify(picture, timing_ms))
+            view.keep(self._report(chosen, timing_ms if chosen.picture is picture else {}))
 
     def close_view(self) -> None:
         """Analyse what is still due of the current view and report on it as a whole, if it was a moving picture."""
@@ -156,11 +172,15 @@ class Pipeline:
         analyses = self._analyzer.analyze(plan, candidate.picture)
         timing_ms = {**timing_ms, "analysis": _since(started)}
         frame = candidate.picture.frame
-        self._send(reporting.build_report(self._device_id, frame, candidate.classification, analyses, timing_ms))
+        report = reporting.build_report(self._device_id, frame, candidate.classification, analyses, timing_ms)
+        if self._evidence is None:
+            self._send(report)
+        else:
+            self._send(report, self._evidence.make(candidate.picture, plan.modules, analyses))
         return analyses
 
-    def _send(self, report: Report) -> None:
-        self._deliver(report)
+    def _send(self, report: Report, *evidence: tuple[Evidence, ...]) -> None:
+        self._deliver(report, *evidence)
         self.progress.reports += 1
 
 

@@ -147,3 +147,12 @@ class Analysis:
     findings: tuple[Finding, ...] = ()
     overlays: tuple[Overlay, ...] = field(default=())
     """Points in pixels of the frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A file kept beside a report, such as the picture that it is about."""
+
+    name: str
+    media_type: str
+    content: bytes

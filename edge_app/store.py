@@ -5,50 +5,18 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_app.messages import Report
+from edge_app.records import Evidence as Evidence
 from edge_app.store_file import connect, errors_of, lock, open_checked
+from edge_app.store_reader import StoreCounts as StoreCounts
+from edge_app.store_reader import StoreReader
+from edge_app.store_reader import UnsentReport as UnsentReport
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A file kept beside a report, such as the picture that it is about."""
-
-    name: str
-    media_type: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class UnsentReport:
-    """A report that waits in the outbox."""
-
-    outbox_id: int
-    """Grows in the order of sending."""
-    report_id: str
-    device_id: str
-    category: str
-    """Last level of the topic."""
-    body: str
-    """JSON."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoreCounts:
-    """How full the store is."""
-
-    reports: int
-    unsent: int
-    refused: int
-    """Reports that the broker would not take; they stay."""
-    oldest_unsent_at: datetime | None
-    size_bytes: int
-
-
-class Store:
+class Store(StoreReader):
     """The reports of one box. Any thread may call any method; only one ``Store`` may have a file open.
 
     Args:
@@ -62,15 +30,14 @@ class Store:
     """Where the damaged file went that was found at this start."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
         self._listeners: list[Callable[[], None]] = []
         # One connection writes and one reads, so that neither waits for the other (WAL).
-        self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
+        self._write_lock = threading.Lock()
         self._lock_file = lock(path)
         try:
             self._writer, self.set_aside = open_checked(path)
             with errors_of(path):
-                self._reader = connect(path)
+                super().__init__(path, connect(path))
         except BaseException:
             os.close(self._lock_file)
             raise
@@ -89,31 +56,6 @@ class Store:
             )
             connection.execute("INSERT INTO outbox (report_id) VALUES (?)", (report.report_id,))
         self._notify()
-
-    def next_unsent(self, after: int, limit: int) -> list[UnsentReport]:
-        """Reports that wait to be sent, in order.
-
-        Args:
-            after: Only those with a greater ``outbox_id``.
-            limit: At most so many.
-        """
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT id, report_id, device_id, category, body FROM outbox JOIN reports USING (report_id) "
-                "WHERE refusal IS NULL AND id > ? ORDER BY id LIMIT ?",
-                (after, limit),
-            ).fetchall()
-        return [UnsentReport(*row) for row in rows]
-
-    def find_unsent(self, report_id: str) -> UnsentReport | None:
-        """A report, if it waits to be sent."""
-        with self._reading() as connection:
-            row = connection.execute(
-                "SELECT id, report_id, device_id, category, body FROM outbox JOIN reports USING (report_id) "
-                "WHERE refusal IS NULL AND report_id = ?",
-                (report_id,),
-            ).fetchone()
-        return None if row is None else UnsentReport(*row)
 
     def mark_delivered(self, outbox_ids: Iterable[int]) -> None:
         """Take reports out of the outbox; they stay in the store."""
@@ -143,49 +85,14 @@ class Store:
         self._notify()
         return changed
 
-    def read(self, report_id: str) -> Report | None:
-        """One report, or None if it is not here."""
-        with self._reading() as connection:
-            row = connection.execute("SELECT body FROM reports WHERE report_id = ?", (report_id,)).fetchone()
-        return None if row is None else Report.from_json(row[0])
-
-    def read_evidence(self, report_id: str) -> list[Evidence]:
-        """The files kept beside one report, by name."""
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT name, media_type, content FROM evidence WHERE report_id = ? ORDER BY name", (report_id,)
-            ).fetchall()
-        return [Evidence(*row) for row in rows]
-
-    def refusals(self, limit: int = 20) -> list[tuple[str, str]]:
-        """(report id, reason) of reports that the broker would not take, oldest first."""
-        with self._reading() as connection:
-            return connection.execute(
-                "SELECT report_id, refusal FROM outbox WHERE refusal IS NOT NULL ORDER BY id LIMIT ?", (limit,)
-            ).fetchall()
-
-    def counts(self) -> StoreCounts:
-        """How full the store is."""
-        with self._reading() as connection:
-            reports, unsent, refused, oldest, pages, page_size = connection.execute(
-                "SELECT (SELECT count(*) FROM reports), "
-                "(SELECT count(*) FROM outbox WHERE refusal IS NULL), "
-                "(SELECT count(*) FROM outbox WHERE refusal IS NOT NULL), "
-                "(SELECT created_at FROM outbox JOIN reports USING (report_id) "
-                " WHERE refusal IS NULL ORDER BY id LIMIT 1), "
-                "(SELECT page_count FROM pragma_page_count), (SELECT page_size FROM pragma_page_size)"
-            ).fetchone()
-        oldest_at = None if oldest is None else datetime.fromisoformat(oldest)
-        return StoreCounts(reports, unsent, refused, oldest_at, pages * page_size)
-
     def on_unsent(self, listener: Callable[[], None]) -> None:
         """Call ``listener``, in the thread that wrote, after something was put into the outbox."""
         self._listeners.append(listener)
 
     def close(self) -> None:
         """Close the file; calling it again does nothing."""
-        with self._write_lock, self._read_lock:
-            self._reader.close()
+        super().close()
+        with self._write_lock:
             self._writer.close()
             if self._lock_file >= 0:
                 os.close(self._lock_file)
@@ -206,11 +113,6 @@ class Store:
                 if self._writer.in_transaction:  # SQLite has already rolled back after some errors
                     self._writer.execute("ROLLBACK")
                 raise
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._read_lock, errors_of(self.path):
-            yield self._reader
 
 
 def _time_text(moment: datetime) -> str:

@@ -119,13 +119,32 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, to a file at the newest version, for use under a lock from any thread.
+
+    Raises:
+        StoreError: There is no such file, or it cannot be read.
+    """
+    with errors_of(path):
+        if not path.is_file():
+            raise StoreError(f"{path}: there is no store yet: correct store.path, or run the service first")
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", BUSY_TIMEOUT_S, 0, None, check_same_thread=False, uri=True
+        )
+        try:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            _refuse_newer(version, path)
+            if version < len(MIGRATIONS):
+                raise StoreError(f"{path}: made by an older edge-cad: run the service once to bring it up to date")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise StoreError(
-            f"{path}: made by a newer edge-cad (version {version}, this one knows {len(MIGRATIONS)}): "
-            "install the newer edge-cad, or choose another store.path"
-        )
+    _refuse_newer(version, path)
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         try:
             connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
@@ -133,6 +152,14 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _refuse_newer(version: int, path: Path) -> None:
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path}: made by a newer edge-cad (version {version}, this one knows {len(MIGRATIONS)}): "
+            "install the newer edge-cad, or choose another store.path"
+        )
 
 
 def lock(path: Path) -> int:

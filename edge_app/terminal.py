@@ -1,6 +1,7 @@
 """Reports, modules and checks as a person reads them on a terminal."""
 
 import importlib.metadata
+from collections import Counter
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from cad_modules.contract import CATEGORIES
 from cad_modules.registry import Registry
 from edge_app.doctor import Check
 from edge_app.messages import AnalysisInfo, Report
+from edge_app.replay import Replayed
 from models.bundle import BUILT_IN_BUNDLES, read_card
 from models.errors import ModelError
 
@@ -113,6 +115,26 @@ def print_checks(console: Console, checks: list[Check]) -> None:
     for check in checks:
         mark = "[green]ok  [/green]" if check.ok else "[red]fail[/red]"
         console.print(f"{mark} {check.name}: {plain(check.text)}", soft_wrap=True)
+
+
+def print_replayed(console: Console, replayed: Replayed) -> None:
+    """What became of one report that was made again."""
+    console.print(f"{replayed.report_id} {replayed.verdict}  {plain(replayed.reason)}", soft_wrap=True)
+    for line in (*replayed.differences, *replayed.changed):
+        console.print(f"  {plain(line)}", soft_wrap=True)
+
+
+def replayed_as_json(done: list[Replayed]) -> dict[str, Any]:
+    """Counts, and each report that did not come out the same."""
+    counts = Counter(one.verdict for one in done)
+    return {
+        "replayed": len(done) - counts["not_replayable"],
+        "identical": counts["identical"],
+        "different": counts["different"],
+        "not_comparable": counts["not_comparable"],
+        "not_replayable": counts["not_replayable"],
+        "reports": [one.as_dict() for one in done if one.verdict != "identical"],
+    }
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,132 @@
+"""Read the store's file: the service reads its own, and others may read beside it."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from edge_app.messages import Report
+from edge_app.records import Evidence
+from edge_app.store_file import connect_to_read, errors_of
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentReport:
+    """A report that waits in the outbox."""
+
+    outbox_id: int
+    """Grows in the order of sending."""
+    report_id: str
+    device_id: str
+    category: str
+    """Last level of the topic."""
+    body: str
+    """JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCounts:
+    """How full the store is."""
+
+    reports: int
+    unsent: int
+    refused: int
+    """Reports that the broker would not take; they stay."""
+    oldest_unsent_at: datetime | None
+    size_bytes: int
+
+
+class StoreReader:
+    """Reads the reports of one box, also while its service runs. Any thread may call any method.
+
+    Args:
+        path: The SQLite file.
+        connection: To it; None opens one that cannot write.
+
+    Raises:
+        StoreError: The file cannot be used; the text says why and the way out. So do all methods.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection | None = None) -> None:
+        self.path = path
+        self._read_lock = threading.Lock()
+        self._reader = connect_to_read(path) if connection is None else connection
+
+    def next_unsent(self, after: int, limit: int) -> list[UnsentReport]:
+        """Reports that wait to be sent, in order.
+
+        Args:
+            after: Only those with a greater ``outbox_id``.
+            limit: At most so many.
+        """
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT id, report_id, device_id, category, body FROM outbox JOIN reports USING (report_id) "
+                "WHERE refusal IS NULL AND id > ? ORDER BY id LIMIT ?",
+                (after, limit),
+            ).fetchall()
+        return [UnsentReport(*row) for row in rows]
+
+    def find_unsent(self, report_id: str) -> UnsentReport | None:
+        """A report, if it waits to be sent."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT id, report_id, device_id, category, body FROM outbox JOIN reports USING (report_id) "
+                "WHERE refusal IS NULL AND report_id = ?",
+                (report_id,),
+            ).fetchone()
+        return None if row is None else UnsentReport(*row)
+
+    def read(self, report_id: str) -> Report | None:
+        """One report, or None if it is not here."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT body FROM reports WHERE report_id = ?", (report_id,)).fetchone()
+        return None if row is None else Report.from_json(row[0])
+
+    def report_ids(self) -> list[str]:
+        """Every report, in the order in which they were kept."""
+        with self._reading() as connection:
+            return [row[0] for row in connection.execute("SELECT report_id FROM reports ORDER BY rowid")]
+
+    def read_evidence(self, report_id: str) -> list[Evidence]:
+        """The files kept beside one report, by name."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT name, media_type, content FROM evidence WHERE report_id = ? ORDER BY name", (report_id,)
+            ).fetchall()
+        return [Evidence(*row) for row in rows]
+
+    def refusals(self, limit: int = 20) -> list[tuple[str, str]]:
+        """(report id, reason) of reports that the broker would not take, oldest first."""
+        with self._reading() as connection:
+            return connection.execute(
+                "SELECT report_id, refusal FROM outbox WHERE refusal IS NOT NULL ORDER BY id LIMIT ?", (limit,)
+            ).fetchall()
+
+    def counts(self) -> StoreCounts:
+        """How full the store is."""
+        with self._reading() as connection:
+            reports, unsent, refused, oldest, pages, free_pages, page_size = connection.execute(
+                "SELECT (SELECT count(*) FROM reports), "
+                "(SELECT count(*) FROM outbox WHERE refusal IS NULL), "
+                "(SELECT count(*) FROM outbox WHERE refusal IS NOT NULL), "
+                "(SELECT created_at FROM outbox JOIN reports USING (report_id) "
+                " WHERE refusal IS NULL ORDER BY id LIMIT 1), "
+                "(SELECT page_count FROM pragma_page_count), (SELECT freelist_count FROM pragma_freelist_count), "
+                "(SELECT page_size FROM pragma_page_size)"
+            ).fetchone()
+        oldest_at = None if oldest is None else datetime.fromisoformat(oldest)
+        return StoreCounts(reports, unsent, refused, oldest_at, (pages - free_pages) * page_size)
+
+    def close(self) -> None:
+        """Close the file; calling it again does nothing."""
+        with self._read_lock:
+            self._reader.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._read_lock, errors_of(self.path):
+            yield self._reader
