@@ -7,15 +7,18 @@ S. Owicki, Maintaining the time in a distributed system, 1983.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 SAMPLES_KEPT: Final = 64
 """Half a minute of pings."""
+ANCHORS_KEPT: Final = 20
+"""The tightest sample of each half minute: ten minutes, over which the drift shows."""
 DRIFT_MOST_PPM: Final = 200.0
 """A quartz of 100 ppm on either side; a worse clock counts as one that jumps."""
 DRIFT_CHANGE_PPM: Final = 2.0
-"""How much the drift may change within the samples: a quartz of 0.04 ppm/K2 that warms by 7 K."""
+"""How much the drift may change within these ten minutes: a quartz of 0.04 ppm/K2 that warms by 7 K."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class ClockEstimate:
 
     def __init__(self) -> None:
         self._samples: deque[Sample] = deque(maxlen=SAMPLES_KEPT)
+        self._anchors: deque[Sample] = deque(maxlen=ANCHORS_KEPT)
+        self._until_anchor = SAMPLES_KEPT
         self._drift_ppm = (-DRIFT_MOST_PPM, DRIFT_MOST_PPM)
         self.jumps = 0
         """Times that the controller's clock did not fit what was known: it stood still, or the host's did."""
@@ -70,10 +75,16 @@ class ClockEstimate:
             return
         self._samples.append(sample)
         self._drift_ppm = self._find_drift()
+        self._until_anchor -= 1
+        if not self._until_anchor:
+            self._anchors.append(_tightest(self._samples))
+            self._until_anchor = SAMPLES_KEPT
 
     def reset(self) -> None:
         """Forget everything: the controller's clock begins anew."""
         self._samples.clear()
+        self._anchors.clear()
+        self._until_anchor = SAMPLES_KEPT
         self._drift_ppm = (-DRIFT_MOST_PPM, DRIFT_MOST_PPM)
 
     @property
@@ -124,20 +135,28 @@ class ClockEstimate:
         return sample.answered_ns >= earliest and sample.asked_ns <= latest
 
     def _find_drift(self) -> tuple[float, float]:
-        """Limits of the drift in ppm, from the tightest sample of the older and of the newer half."""
-        samples = list(self._samples)
-        half = len(samples) // 2
+        """Limits of the drift in ppm, from the newer half of the samples against the older half and the anchors."""
+        half = len(self._samples) // 2
         if not half:
             return self._drift_ppm
-        early = min(samples[:half], key=lambda sample: sample.width_ns)
-        late = min(samples[half:], key=lambda sample: sample.width_ns)
-        elapsed_us = late.received_us - early.sent_us
-        if elapsed_us <= 0:
-            return self._drift_ppm
-        longest_ns = late.answered_ns - (late.sent_us - late.received_us) * 1000 - early.asked_ns
-        shortest_ns = late.asked_ns - early.answered_ns
-        slow = (shortest_ns / (elapsed_us * 1000) - 1) * 1e6 - DRIFT_CHANGE_PPM
-        longest_elapsed_ns = (elapsed_us + early.sent_us - early.received_us) * 1000
-        fast = (longest_ns / longest_elapsed_ns - 1) * 1e6 + DRIFT_CHANGE_PPM
-        slow, fast = max(-DRIFT_MOST_PPM, slow), min(DRIFT_MOST_PPM, fast)
+        samples = list(self._samples)
+        late = _tightest(samples[half:])
+        slow, fast = -DRIFT_MOST_PPM, DRIFT_MOST_PPM
+        for early in (*self._anchors, _tightest(samples[:half])):
+            if early.sent_us < late.received_us:
+                least, most = _drift_between(early, late)
+                slow, fast = max(slow, least - DRIFT_CHANGE_PPM), min(fast, most + DRIFT_CHANGE_PPM)
         return (slow, fast) if slow <= fast else (-DRIFT_MOST_PPM, DRIFT_MOST_PPM)
+
+
+def _tightest(samples: Iterable[Sample]) -> Sample:
+    return min(samples, key=lambda sample: sample.width_ns)
+
+
+def _drift_between(early: Sample, late: Sample) -> tuple[float, float]:
+    """The least and the most drift in ppm that two exchanges allow."""
+    shortest_ns = late.asked_ns - early.answered_ns
+    shortest_told_ns = (late.received_us - early.sent_us) * 1000
+    longest_ns = late.answered_ns - early.asked_ns
+    longest_told_ns = (late.sent_us - early.received_us) * 1000
+    return (shortest_ns / shortest_told_ns - 1) * 1e6, (longest_ns / longest_told_ns - 1) * 1e6

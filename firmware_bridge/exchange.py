@@ -114,3 +114,5 @@ def refusal(nak: Nak) -> str:
         case NakReason.VERSION:
             spoken = f"{nak.lowest} to {nak.highest}"
             return f"the firmware speaks protocol {spoken}, this program {PROTOCOL_VERSION}: update one of them"
+        case _:
+            return f"the controller refuses for reason {nak.reason}, which this program does not know"

@@ -67,6 +67,10 @@ class Firmware(Protocol):
     def relays(self) -> int:
         """Bit n: relay n is closed."""
 
+    @property
+    def buzzes_hz(self) -> list[int]:
+        """The frequency of every buzz since the start, in order."""
+
 
 @dataclass(slots=True)
 class FakeFirmware:
@@ -164,6 +168,11 @@ class FakeFirmware:
     def relays(self) -> int:
         """Bit n: relay n is closed."""
         return self._relays
+
+    @property
+    def buzzes_hz(self) -> list[int]:
+        """The frequency of every buzz, in order."""
+        return [command.frequency_hz for command in self.history if isinstance(command, Buzz)]
 
     @property
     def _host_is_silent(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from firmware_bridge.clock import ClockEstimate, HostTime, Sample
-from firmware_bridge.codes import Capability, Lamp, NakReason
+from firmware_bridge.codes import Capability, EventKind, Lamp, NakReason
 from firmware_bridge.errors import BadMessage
 from firmware_bridge.exchange import AckTimeout, Exchange, OnDone, Outcome, refusal
 from firmware_bridge.framing import FrameParser, encode_frame
@@ -63,6 +63,8 @@ class LinkCounts:
     """Frames sent again."""
     unreadable: int = 0
     """Frames with a right CRC that are no message of the protocol."""
+    unknown: int = 0
+    """Events of a kind that this version does not know; taken and dropped."""
     stale: int = 0
     """Answers and events of an earlier command or session."""
 
@@ -289,15 +291,18 @@ class Link:
         if self._pings < FIRST_PINGS or not self.clock.known:
             return  # it comes again, when the clock is known better
         if self.ledger.take(event.counter):
-            self.on_event(self._on_host_clock(event))
+            if isinstance(event.event, EventKind):
+                self.on_event(self._on_host_clock(event.event, event))
+            else:
+                self.counts.unknown += 1
         self._output += encode_frame(encode(EventTaken(self._session, self.ledger.last_taken), 0))
 
-    def _on_host_clock(self, event: ControllerEvent) -> TimedEvent:
+    def _on_host_clock(self, kind: EventKind, event: ControllerEvent) -> TimedEvent:
         assert self.welcome is not None
         moment: HostTime = self.clock.to_host(event.time_us)
         half_step_ns = self.welcome.resolution_us * 500
         return TimedEvent(
-            event.event, event.counter, event.value, moment.at_ns - half_step_ns, moment.uncertainty_ns + half_step_ns
+            kind, event.counter, event.value, moment.at_ns - half_step_ns, moment.uncertainty_ns + half_step_ns
         )
 
     def _take_heartbeat(self, heartbeat: Heartbeat, now_ns: int) -> None:

@@ -184,7 +184,8 @@ class Welcome(Message):
         object.__setattr__(self, "capabilities", Capability(self.capabilities & 0x1F))
         self._check("pins", 0, PINS_MOST)
         self._check("relays", 0, RELAYS_MOST)
-        _set_enum(self, "reset_cause", ResetCause)
+        known = self.reset_cause in set(ResetCause)
+        object.__setattr__(self, "reset_cause", ResetCause(self.reset_cause) if known else ResetCause.UNKNOWN)
         self._check("resolution_us", 0, 20_000)
         self._check("next_event", 1, 2**32 - 1)
         self._check("received_us", 0, TIME_LIMIT_US)
@@ -232,13 +233,15 @@ class Nak(Message):
     KIND = 0x84
     LAYOUT = struct.Struct("<BBBB")
     command: int
-    reason: NakReason
+    reason: NakReason | int
+    """A number is a reason that this version does not know."""
     lowest: int
     """For ``VERSION``, the versions that the controller speaks; else 0."""
     highest: int
 
     def __post_init__(self) -> None:
-        _set_enum(self, "reason", NakReason)
+        if self.reason in set(NakReason):
+            _set_enum(self, "reason", NakReason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,14 +254,16 @@ class ControllerEvent(Message):
     counter: int
     """Counts the events since the controller started, from 1; a gap is an event that was lost there."""
     time_us: int
-    event: EventKind
+    event: EventKind | int
+    """A number is an event that this version does not know."""
     value: int
     """``EXPOSURE_END``: its length in ms; ``BATTERY``: mV; ``TEMPERATURE``: tenths of a degree Celsius; else 0."""
 
     def __post_init__(self) -> None:
         self._check("counter", 1, 2**32 - 1)
         self._check("time_us", 0, TIME_LIMIT_US)
-        _set_enum(self, "event", EventKind)
+        if self.event in set(EventKind):
+            _set_enum(self, "event", EventKind)
         self._check("value", -1_000_000, 1_000_000)
 
 
