@@ -10,7 +10,7 @@ from edge_app.config import Config
 from edge_app.errors import UnreadableImage
 from edge_app.messages import Report
 from edge_app.pipeline import Classifies, Pipeline
-from edge_app.records import Classification, Picture
+from edge_app.records import Classification, Frame, Picture
 from edge_app.sources.opening import open_path
 from edge_app.sources.prefetch import prefetched
 
@@ -45,6 +45,7 @@ def analyze_paths(
     on_error: Callable[[UnreadableImage], None],
     *,
     category: str | None = None,
+    mm_per_pixel: float | None = None,
     interval_s: float = 1.0,
     config: Config | None = None,
 ) -> None:
@@ -55,6 +56,7 @@ def analyze_paths(
         deliver: Called with each report as soon as it is made.
         on_error: Called for each file that cannot be read; the rest goes on.
         category: Overrides the router's decision.
+        mm_per_pixel: Spacing of the pictures that do not know their own.
         interval_s: Between two analysed frames of a clip.
         config: Router, modules, deadline and device id; None: the defaults.
 
@@ -74,4 +76,10 @@ def analyze_paths(
         classifier = GivenCategory(category, classifier)
     with make_analyzer(config) as analyzer, open_path(present, on_error=on_error) as source:
         pipeline = Pipeline(config.device.id, classifier, make_registry(config), analyzer, deliver, interval_s)
-        pipeline.run(prefetched(source.frames()))
+        pipeline.run(_with_spacing(frame, mm_per_pixel) for frame in prefetched(source.frames()))
+
+
+def _with_spacing(frame: Frame, mm_per_pixel: float | None) -> Frame:
+    if mm_per_pixel is None or frame.mm_per_pixel is not None:
+        return frame
+    return dataclasses.replace(frame, mm_per_pixel=mm_per_pixel)

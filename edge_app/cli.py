@@ -101,6 +101,9 @@ def analyze(
     category: Annotated[
         str | None, typer.Option("--category", "-C", help="What the pictures show, instead of the router's decision.")
     ] = None,
+    mm_per_pixel: Annotated[
+        float | None, typer.Option(help="Spacing of pictures that do not know theirs; DICOM does.", min=0.001, max=99)
+    ] = None,
     interval: Annotated[
         float, typer.Option(help="Of a clip, seconds between two analysed frames; 0 analyses every frame.", min=0)
     ] = 1.0,
@@ -138,7 +141,15 @@ def analyze(
 
         try:
             settings = load_config(config)
-            analyze_paths(paths, deliver, on_error, category=category, interval_s=interval, config=settings)
+            analyze_paths(
+                paths,
+                deliver,
+                on_error,
+                category=category,
+                mm_per_pixel=mm_per_pixel,
+                interval_s=interval,
+                config=settings,
+            )
         except (ConfigError, ValueError) as error:
             _fail(error, USAGE)
         except ModelError as error:

@@ -52,6 +52,21 @@ def test_given_category_runs_its_modules(picture: Path) -> None:
     assert {"image_quality", "screen_text"} <= {analysis.module for analysis in report.analyses}
 
 
+def test_lengths_are_in_millimetres_only_with_a_spacing(tmp_path: Path) -> None:
+    path = tmp_path / "head.png"
+    pixels = np.full((300, 400), 40, np.uint8)
+    cv2.ellipse(pixels, (200, 150), (140, 110), 0, 0, 360, 220, 6)
+    cv2.imwrite(str(path), pixels)
+
+    def reason(*spacing: str) -> str:
+        _, (report,), _ = analyze(*spacing, "--category", "us_fetal_head", str(path))
+        (entry,) = [entry for entry in report.analyses if entry.module == "gestational_age"]
+        return entry.reason
+
+    assert "spacing is not known" in reason()
+    assert "spacing is not known" not in reason("--mm-per-pixel", "0.3")
+
+
 def test_unknown_category_is_wrong_usage(picture: Path) -> None:
     code, reports, errors = analyze("--category", "us_brain", str(picture))
     assert (code, reports) == (2, [])
