@@ -1,55 +1,23 @@
 """The configuration: one tree, one section per concern, from a TOML file and the environment."""
 
-import logging
 import os
 import socket
-import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from edge_app.config_mqtt import MqttConfig as MqttConfig
+from edge_app.config_mqtt import TlsConfig as TlsConfig
 from edge_app.config_problems import explain
+from edge_app.config_section import ConfigPath, ExistingFile, SecretFile, Section
 from edge_app.errors import ConfigError
 from edge_app.messages import DeviceId
 
 ENVIRONMENT_PREFIX: Final = "EDGE_CAD__"
 EXAMPLE_PATH: Final = Path(__file__).with_name("example.toml")
-
-logger = logging.getLogger(__name__)
-
-
-def _in_config_folder(path: Path, info: ValidationInfo) -> Path:
-    """A relative path counts from the folder of the configuration file."""
-    folder = (info.context or {}).get("folder")
-    return path.expanduser() if folder is None else folder / path.expanduser()
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}: create it, or correct the path")
-    if not os.access(path, os.R_OK):
-        raise ValueError(f"{path} cannot be read by this user: give it read permission")
-    return path
-
-
-def _secret(path: Path) -> Path:
-    if path.stat().st_mode & stat.S_IROTH:
-        logger.warning("%s holds a secret and everybody on this machine can read it: chmod 600 %s", path, path)
-    return path
-
-
-ConfigPath: TypeAlias = Annotated[Path, AfterValidator(_in_config_folder)]
-ExistingFile: TypeAlias = Annotated[ConfigPath, AfterValidator(_existing)]
-SecretFile: TypeAlias = Annotated[ExistingFile, AfterValidator(_secret)]
-
-
-class Section(BaseModel):
-    """Base of every section."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def _device_id_of_host() -> str:
@@ -145,64 +113,6 @@ class AnalysisConfig(Section):
     """On live video, seconds from one analysed picture to the next; 0: as often as possible."""
     disabled_modules: tuple[str, ...] = ()
     """Names of modules that never run."""
-
-
-class TlsConfig(Section):
-    """Encryption to the broker, and who both ends are."""
-
-    ca_file: ExistingFile | None = None
-    """Certificates (PEM) of the authority that signed the broker's; null: those of the system."""
-    certificate_file: ExistingFile | None = None
-    """This box's certificate (PEM), if the broker asks for one."""
-    key_file: SecretFile | None = None
-    """The key (PEM, without a pass phrase) of ``certificate_file``."""
-
-    @model_validator(mode="after")
-    def _certificate_with_key(self) -> "TlsConfig":
-        if (self.certificate_file is None) != (self.key_file is None):
-            raise ValueError("certificate_file and key_file go together: give both or none")
-        return self
-
-
-class MqttConfig(Section):
-    """The broker that reports go to; always with QoS 1."""
-
-    host: str = Field(default="127.0.0.1", min_length=1)
-    port: int = Field(default=1883, ge=1, le=65535)
-    version: Literal["5", "3.1.1"] = "5"
-    embedded_broker: bool = False
-    """Start a broker on this machine (package ``iotcore``), for a demo or a box without one."""
-    keepalive_s: int = Field(default=30, ge=5, le=3600)
-    """A broker that hangs is noticed after twice this time."""
-    username: str | None = None
-    password_file: SecretFile | None = None
-    """Holds the password alone; line ends are cut off."""
-    tls: TlsConfig | None = None
-    in_flight: int = Field(default=32, ge=1, le=1000)
-    """Reports on their way at the same time."""
-    delivery: Literal["broker", "receipt"] = "broker"
-    """When a report counts as delivered: with the broker's PUBACK, or with an application's receipt on the topic
-    ``.../receipt``. mosquitto acknowledges before it has written to the disk: only a receipt survives its being
-    killed."""
-    receipt_timeout_s: float = Field(default=30.0, ge=1, le=3600)
-    """With delivery ``receipt``: a report is sent again when no receipt came for so long; doubles up to an hour."""
-    receipt_application: str | None = Field(default=None, min_length=1)
-    """With delivery ``receipt``: only the receipts count that are signed with this name; null: the first that comes."""
-    report_expiry_s: int | None = Field(default=None, ge=1)
-    """The broker drops a report that no subscriber took for so long (MQTT 5); null: never."""
-    health_interval_s: float = Field(default=30.0, ge=1)
-
-    @model_validator(mode="after")
-    def _check_combinations(self) -> "MqttConfig":
-        if self.password_file is not None and self.username is None:
-            raise ValueError("password_file without username: give both or none")
-        if self.embedded_broker and (self.tls is not None or self.host not in ("127.0.0.1", "localhost")):
-            raise ValueError("embedded_broker listens on 127.0.0.1 without tls: remove host and tls, or the broker")
-        if self.receipt_application is not None and self.delivery != "receipt":
-            raise ValueError('receipt_application needs delivery = "receipt"')
-        if self.report_expiry_s is not None and self.version != "5":
-            raise ValueError('report_expiry_s needs version = "5"')
-        return self
 
 
 class StoreConfig(Section):
