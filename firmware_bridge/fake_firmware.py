@@ -130,8 +130,9 @@ class FakeFirmware:
 
     def set_levels(self, levels: int, now_us: int) -> None:
         """The input pins' levels."""
+        self._now_us = now_us
         for number, pin in enumerate(self._pins):
-            pin.change(levels >> number & 1, now_us)
+            pin.change(levels >> number & 1, now_us, self._happen)
         self._levels = levels
 
     def tick(self, now_us: int) -> None:

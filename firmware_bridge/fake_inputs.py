@@ -51,10 +51,11 @@ class FakePin:
         self._level, self._moving = level, True
         self._first_us = self._changed_us = now_us
 
-    def change(self, level: int, at_us: int) -> None:
-        """The level changed."""
+    def change(self, level: int, at_us: int, tell: Tell) -> None:
+        """The level changed; tells what had become certain before."""
         if level == self._level:
             return
+        self.tick(at_us, tell)
         self._level, self._changed_us = level, at_us
         if not self._moving:
             self._moving, self._first_us = True, at_us

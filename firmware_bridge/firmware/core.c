@@ -297,7 +297,7 @@ void core_init(void) {
 void core_poll(void) {
     struct pin_change change;
     int byte;
-    while (hal_next_pin_change(&change)) inputs_change(change.levels, change.time_us);
+    while (hal_next_pin_change(&change)) inputs_change(change.levels, change.time_us, happen);
     now_us = hal_now_us(); /* after the changes: none of them lies in the future */
     inputs_tick(now_us, happen);
     while ((byte = hal_receive()) >= 0) {

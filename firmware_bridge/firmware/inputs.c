@@ -69,7 +69,8 @@ bool inputs_set_timing(uint16_t new_hold_ms, uint16_t new_double_press_ms) {
     return true;
 }
 
-void inputs_change(uint8_t levels, uint64_t time_us) {
+void inputs_change(uint8_t levels, uint64_t time_us, tell_function tell) {
+    inputs_tick(time_us, tell); /* the loop may be late: what was still for long enough before this change counts */
     for (uint8_t number = 0; number < hal_pins; number++) {
         struct pin *pin = &pins[number];
         bool level = levels >> number & 1;

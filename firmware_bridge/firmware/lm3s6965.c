@@ -11,6 +11,7 @@
 #define SYSCTL(offset) REGISTER(0x400FE000u + (offset))
 #define UART(offset) REGISTER(0x4000C000u + (offset))
 #define WATCHDOG(offset) REGISTER(0x40000000u + (offset))
+#define TIMER0(offset) REGISTER(0x40030000u + (offset))
 #define ADC(offset) REGISTER(0x40038000u + (offset))
 #define PWM(offset) REGISTER(0x40028000u + (offset))
 #define PORT_A 0x40004000u
@@ -28,9 +29,13 @@
 #define INTERRUPT_ENABLE REGISTER(0xE000E100u)
 #define INTERRUPT_DISABLE REGISTER(0xE000E180u)
 #define UART0_INTERRUPT (1u << 5)
+#define TIMER0_INTERRUPT (1u << 19)
 
 #define CLOCK_HZ 50000000u
+#define CYCLES_PER_US (CLOCK_HZ / 1000000)
 #define TICK_CYCLES (CLOCK_HZ / 1000)
+#define ROUND_US 320000u /* SysTick has 24 bits; an interrupt that comes late costs no time within a round */
+#define ROUND_CYCLES (ROUND_US * CYCLES_PER_US)
 #define RECEIVED_KEPT 256
 #define SENT_KEPT 1024
 #define CHANGES_KEPT 64
@@ -42,7 +47,8 @@ const uint8_t hal_pins = 5;
 const uint8_t hal_relays = 2;
 const uint16_t hal_resolution_us = 1000; /* pins are looked at every millisecond */
 
-static volatile uint64_t milliseconds;
+static volatile uint32_t rounds; /* of SysTick; enough for 43 years */
+static volatile uint32_t ticks;  /* milliseconds, more or less */
 static enum reset_cause cause;
 
 /* Rings with one writer and one reader each; the interrupt is one of the two. */
@@ -56,14 +62,27 @@ uint8_t hal_levels(void) {
     return (uint8_t)((GPIO_PINS(PORT_E, 0x0Fu) & 0x0Fu) | (GPIO_PINS(PORT_F, 0x02u) & 0x02u) << 3);
 }
 
-void systick_handler(void) {
-    uint64_t now = milliseconds + 1;
+static uint64_t read_clock(void) {
+    uint32_t elapsed, count, pending;
+    do {
+        elapsed = rounds;
+        count = SYSTICK_COUNT;
+        pending = INTERRUPT_STATE & SYSTICK_PENDING;
+    } while (elapsed != rounds);
+    if (pending && count > ROUND_CYCLES / 2) elapsed++; /* a round has ended, and its interrupt has not run yet */
+    return (uint64_t)elapsed * ROUND_US + (ROUND_CYCLES - 1 - count) / CYCLES_PER_US;
+}
+
+void systick_handler(void) { rounds++; }
+
+void timer0_handler(void) {
     uint8_t levels = hal_levels();
     uint16_t next = (uint16_t)((changes_in + 1) % CHANGES_KEPT);
-    milliseconds = now;
+    TIMER0(0x024) = 1;
+    ticks++;
     if (levels == last_levels || next == changes_out) return; /* no room: the next tick sees the change again */
     last_levels = levels;
-    changes[changes_in].time_us = now * 1000 + (TICK_CYCLES - 1 - SYSTICK_COUNT) / (CLOCK_HZ / 1000000);
+    changes[changes_in].time_us = read_clock();
     changes[changes_in].levels = levels;
     changes_in = next;
 }
@@ -90,16 +109,8 @@ void uart0_handler(void) {
 }
 
 uint64_t hal_now_us(void) {
-    uint64_t elapsed_ms;
-    uint32_t count, pending;
-    do {
-        elapsed_ms = milliseconds;
-        count = SYSTICK_COUNT;
-        pending = INTERRUPT_STATE & SYSTICK_PENDING;
-    } while (elapsed_ms != milliseconds);
-    if (pending && count > TICK_CYCLES / 2) elapsed_ms++; /* wrapped, and its interrupt has not run yet */
-    uint64_t now_us = elapsed_ms * 1000 + (TICK_CYCLES - 1 - count) / (CLOCK_HZ / 1000000);
     static uint64_t last_us;
+    uint64_t now_us = read_clock();
     if (now_us > last_us) last_us = now_us;
     return last_us;
 }
@@ -164,9 +175,12 @@ int32_t hal_temperature_decidegrees(void) {
 enum reset_cause hal_reset_cause(void) { return cause; }
 
 void hal_feed_watchdog(void) {
-    static uint64_t fed_ms;
-    if (milliseconds == fed_ms) return; /* a clock that stands still is a fault too */
-    fed_ms = milliseconds;
+    static uint32_t fed_ticks;
+    static uint64_t fed_us;
+    uint64_t now_us = hal_now_us();
+    if (ticks == fed_ticks || now_us == fed_us) return; /* a clock that stands still is a fault too */
+    fed_ticks = ticks;
+    fed_us = now_us;
     WATCHDOG(0xC00) = WATCHDOG_KEY;
     WATCHDOG(0x00C) = 1;
     WATCHDOG(0xC00) = 0;
@@ -192,7 +206,7 @@ static void start_clock(void) {
     for (int wait = 0; wait < 100000 && !(SYSCTL(0x050) & 1u << 6); wait++) {}
     SYSCTL(0x060) = rcc & ~(1u << 11);
     SYSCTL(0x100) |= 1u << 20 | 1u << 16 | 1u << 3; /* PWM, ADC, watchdog */
-    SYSCTL(0x104) |= 1u << 0;                       /* UART0 */
+    SYSCTL(0x104) |= 1u << 16 | 1u << 0;            /* timer 0, UART0 */
     SYSCTL(0x108) |= 0x3Bu;                         /* ports A, B, D, E, F */
     (void)SYSCTL(0x108);                            /* three cycles until they answer */
 }
@@ -233,13 +247,18 @@ void hal_init(void) {
     ADC(0x0A4) = 0xE;            /* ... and takes one sample, of the temperature */
     ADC(0x000) |= 1u << 3;
     last_levels = hal_levels();
-    SYSTICK_RELOAD = TICK_CYCLES - 1;
+    SYSTICK_RELOAD = ROUND_CYCLES - 1;
     SYSTICK_COUNT = 0;
     SYSTICK_CONTROL = 7;
-    INTERRUPT_ENABLE = UART0_INTERRUPT;
+    TIMER0(0x000) = 0; /* 32 bits, periodic: the pins are looked at, and the loop woken */
+    TIMER0(0x004) = 2;
+    TIMER0(0x028) = TICK_CYCLES - 1;
+    TIMER0(0x018) = 1;
+    TIMER0(0x00C) = 1;
+    INTERRUPT_ENABLE = UART0_INTERRUPT | TIMER0_INTERRUPT;
     WATCHDOG(0xC00) = WATCHDOG_KEY;
     WATCHDOG(0x000) = WATCHDOG_CYCLES;
     WATCHDOG(0x008) = 3; /* run, and reset at the second time-out */
     WATCHDOG(0xC00) = 0;
-    while (milliseconds < 2) {} /* the pull-ups have their level by then */
+    while (ticks < 2) {} /* the pull-ups have their level by then */
 }

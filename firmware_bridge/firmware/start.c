@@ -8,6 +8,7 @@
 extern uint32_t _stack_top, _data_start, _data_end, _data_load, _bss_start, _bss_end;
 
 void systick_handler(void);
+void timer0_handler(void);
 void uart0_handler(void);
 
 /* The compiler may call these for copies and zeroes that it finds in the code. */
@@ -41,7 +42,11 @@ __attribute__((noreturn)) void reset_handler(void) {
 
 typedef void (*handler)(void);
 
-__attribute__((section(".vectors"), used)) static const handler vectors[16 + 6] = {
-    (handler)(void *)&_stack_top, reset_handler, fault, fault, fault, fault, fault, NULL, NULL, NULL, NULL, fault, fault,
-    NULL, fault, systick_handler, fault, fault, fault, fault, fault, uart0_handler,
+__attribute__((section(".vectors"), used)) static const handler vectors[16 + 20] = {
+    [0] = (handler)(void *)&_stack_top,
+    [1] = reset_handler,
+    [2] = fault, [3] = fault, [4] = fault, [5] = fault, [6] = fault, [11] = fault, [12] = fault, [14] = fault,
+    [15] = systick_handler,
+    [16 + 5] = uart0_handler,
+    [16 + 19] = timer0_handler, /* the others are not enabled */
 };
