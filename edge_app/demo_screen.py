@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.records import Frame
-from edge_app.sources.dicom_files import DicomFile
 from edge_app.sources.live import Captured, CaptureFormat
 
 PICTURES: Final = {
@@ -125,6 +124,8 @@ class _Timed:
 
 def _timed(path: Path, still_s: float) -> Iterator[_Timed]:
     """The frames of a file, each with the time at which the next one comes."""
+    from edge_app.sources.dicom_files import DicomFile  # needs the extra dicom
+
     before: Frame | None = None
     interval_s = 1 / RATE_HZ
     with DicomFile(path) as source:
