@@ -123,10 +123,13 @@ class FakeFirmware:
     def receive(self, data: bytes, now_us: int) -> None:
         """Bytes from the line."""
         self._now_us = now_us
+        for pin in self._pins:
+            pin.tick(now_us, self._happen)
         for payload in self._parser.feed(data):
             if payload[0] < 0x80:  # the rest is an echo
                 self._heard_us = now_us
                 self._take(payload)
+        self.tick(now_us)
 
     def set_levels(self, levels: int, now_us: int) -> None:
         """The input pins' levels."""
