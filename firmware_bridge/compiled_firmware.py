@@ -14,6 +14,8 @@ FOLDER: Final = Path(__file__).with_name("firmware")
 SOURCES: Final = ("core.c", "events.c", "frame.c", "inputs.c", "hosted.c")
 FLAGS: Final = ("-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
 OUTPUT_BYTES: Final = 4096
+NO_READING: Final = -(2**31)
+"""As ``hal.h`` says it."""
 
 
 def find_compiler() -> str | None:
@@ -43,15 +45,15 @@ class CompiledFirmware:
 
     Args:
         library: What ``compile_firmware`` has made.
-        battery_mv: None: there is no battery.
+        temperature_decidegrees: None: there is no sensor.
     """
 
-    def __init__(self, library: Path, battery_mv: int | None = None) -> None:
+    def __init__(self, library: Path, temperature_decidegrees: int | None = 350) -> None:
         self._library = ctypes.CDLL(str(library))
         self._library.hosted_lamp.restype = ctypes.c_int
         self._output = ctypes.create_string_buffer(OUTPUT_BYTES)
-        if battery_mv is not None:
-            self._library.hosted_set_battery(ctypes.c_int32(battery_mv))
+        reading = NO_READING if temperature_decidegrees is None else temperature_decidegrees
+        self._library.hosted_set_temperature(ctypes.c_int32(reading))
 
     def boot(self, now_us: int, cause: ResetCause, levels: int) -> None:
         """Start anew."""

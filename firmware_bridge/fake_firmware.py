@@ -35,7 +35,7 @@ EVENTS_KEPT: Final = 32
 """The oldest is dropped for a new one; its counter is then missing, which the host sees."""
 SILENCE_US: Final = 2_000_000
 HEARTBEAT_US: Final = 500_000
-EVENT_RETRY_FIRST_US: Final = 100_000
+EVENT_RETRY_FIRST_US: Final = 50_000
 EVENT_RETRY_LONGEST_US: Final = 800_000
 ROLES: Final = (PinRole.FOOT_SWITCH, PinRole.FREEZE, PinRole.EXPOSURE, PinRole.PROBE, PinRole.ENCLOSURE)
 RELAYS: Final = 2
@@ -119,6 +119,7 @@ class FakeFirmware:
         self._commanded, self._relays = Lamp.OFF, 0
         self._heard_us = self._heartbeat_us = self._measure_us = self._now_us = now_us
         self._told.clear()
+        self._measure_sensors()
 
     def receive(self, data: bytes, now_us: int) -> None:
         """Bytes from the line."""
@@ -143,10 +144,7 @@ class FakeFirmware:
         self._now_us = now_us
         for pin in self._pins:
             pin.tick(now_us, self._happen)
-        if now_us >= self._measure_us:
-            self._measure_us = now_us + 1_000_000
-            self._measure(EventKind.BATTERY, self.battery_mv, 100)
-            self._measure(EventKind.TEMPERATURE, self.temperature_decidegrees, 20)
+        self._measure_sensors()
         if now_us >= self._heartbeat_us:
             self._heartbeat_us = now_us + HEARTBEAT_US
             flags = HEARTBEAT_HOST_SILENT if self._host_is_silent else 0
@@ -193,6 +191,12 @@ class FakeFirmware:
             self._event_us, self._event_retry_us = 0, EVENT_RETRY_FIRST_US
         self._events.append(ControllerEvent(self._session, self._counter, time_us, kind, value))
 
+    def _measure_sensors(self) -> None:
+        if self._now_us >= self._measure_us:
+            self._measure_us = self._now_us + 1_000_000
+            self._measure(EventKind.BATTERY, self.battery_mv, 100)
+            self._measure(EventKind.TEMPERATURE, self.temperature_decidegrees, 20)
+
     def _measure(self, kind: EventKind, value: int | None, step: int) -> None:
         if value is not None and abs(value - self._told.get(kind, -1_000_000)) >= step:
             self._told[kind] = value
@@ -214,11 +218,10 @@ class FakeFirmware:
             self._write(Nak(kind, NakReason.NOT_GREETED, 0, 0), sequence)
         else:
             newer = (sequence - self._last_sequence) % 256
-            if newer == 0 and self._last_answer is not None:
-                self._write(self._last_answer, sequence)
-            elif newer < 128:
+            if 0 < newer < 128:
                 self._last_sequence = sequence
                 self._last_answer = self._answer(kind, message)
+            if newer < 128 and self._last_answer is not None:
                 self._write(self._last_answer, sequence)
 
     def _greet(self, hello: Hello, sequence: int) -> Message:

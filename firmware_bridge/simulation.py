@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Final
 
-from firmware_bridge.codes import EventKind, PinRole, ResetCause
+from firmware_bridge.codes import PinRole, ResetCause
 from firmware_bridge.exchange import Outcome
 from firmware_bridge.fake_firmware import Firmware
 from firmware_bridge.faulty_line import Faults, FaultyLine
@@ -25,8 +25,6 @@ CUT_EVERY: Final = 10_000
 CUT_NS: Final = 4_000_000_000
 SETTLE_NS: Final = 60_000_000_000
 """Longest time for what is on its way at the end."""
-MEASURED: Final = (EventKind.BATTERY, EventKind.TEMPERATURE)
-"""Events that no pin makes."""
 FREQUENCIES: Final = 9_000
 
 
@@ -69,7 +67,10 @@ class Account:
 
 @dataclass(slots=True)
 class Simulation:
-    """Half of the messages are commands, one after the other; half are events of a pin."""
+    """Half of the messages are commands, one after the other; half are events of a pin.
+
+    The firmware should have no sensors: every event is to be one of the pin's.
+    """
 
     firmware: Firmware
     faults: Faults
@@ -186,8 +187,7 @@ class Simulation:
             self.account.done += 1
 
     def _take_event(self, event: TimedEvent) -> None:
-        if event.kind not in MEASURED:
-            self.events.append(event)
+        self.events.append(event)
 
 
 def count_repeats(sent: list[int], carried_out: list[int]) -> int:

@@ -21,7 +21,7 @@ static uint8_t change_count, change_out, levels;
 static int lamp, relays, buzzer_hz, cause;
 static uint16_t buzzes_hz[BUZZES_KEPT];
 static uint32_t buzzes;
-static int32_t battery_mv = HAL_NO_READING, temperature_decidegrees = 350;
+static int32_t temperature_decidegrees = HAL_NO_READING;
 static int fed;
 
 void hal_init(void) {}
@@ -54,7 +54,7 @@ void hal_buzz(uint16_t frequency_hz) {
 }
 
 void hal_set_relays(uint8_t closed) { relays = closed; }
-int32_t hal_battery_mv(void) { return battery_mv; }
+int32_t hal_battery_mv(void) { return HAL_NO_READING; }
 int32_t hal_temperature_decidegrees(void) { return temperature_decidegrees; }
 enum reset_cause hal_reset_cause(void) { return (enum reset_cause)cause; }
 void hal_feed_watchdog(void) { fed++; }
@@ -104,4 +104,4 @@ int hosted_buzzes(void) { return (int)buzzes; }
 int hosted_buzz(uint32_t index) { return buzzes_hz[index]; }
 int hosted_buzzer_hz(void) { return buzzer_hz; }
 int hosted_fed(void) { return fed; }
-void hosted_set_battery(int32_t millivolts) { battery_mv = millivolts; }
+void hosted_set_temperature(int32_t decidegrees) { temperature_decidegrees = decidegrees; }
