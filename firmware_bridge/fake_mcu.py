@@ -1,20 +1,55 @@
 """A microcontroller that is not there: runs a firmware in memory, behind a port that can be unplugged."""
 
 import contextlib
+import os
 import select
 import socket
 import threading
 import time
+import tty
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from firmware_bridge.codes import Lamp, ResetCause
 from firmware_bridge.errors import PortLost
 from firmware_bridge.fake_firmware import FakeFirmware, Firmware
+from firmware_bridge.port import Port, SerialPort
 
 TICK_S: Final = 0.001
 ALL_HIGH: Final = 0xFF
 """Levels of pins that are pulled up and not pressed."""
+
+
+class _Line(Protocol):
+    """The controller's end of its line; non-blocking, as a socket is."""
+
+    def fileno(self) -> int: ...
+    def recv(self, most: int, /) -> bytes: ...
+    def send(self, data: bytes, /) -> int: ...
+    def close(self) -> None: ...
+
+
+class _Terminal:
+    """A pseudo-terminal as the line: the host opens the real serial port."""
+
+    def __init__(self) -> None:
+        self._descriptor, other = os.openpty()
+        tty.setraw(other)
+        os.set_blocking(self._descriptor, False)
+        self.host = SerialPort(os.ttyname(other))
+        os.close(other)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def recv(self, most: int) -> bytes:
+        return os.read(self._descriptor, most)
+
+    def send(self, data: bytes) -> int:
+        return os.write(self._descriptor, data)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
 
 
 class FakePort:
@@ -72,19 +107,23 @@ class FakeMicrocontroller:
         firmware: What runs on it.
         drift_ppm: How much faster its clock is than the host's.
         start_us: What its clock says at the start.
+        on_pty: Its line is a pseudo-terminal, and the host's end the real ``SerialPort``.
     """
 
     pins: Final = 5
 
-    def __init__(self, firmware: Firmware | None = None, drift_ppm: float = 0.0, start_us: int = 0) -> None:
+    def __init__(
+        self, firmware: Firmware | None = None, drift_ppm: float = 0.0, start_us: int = 0, on_pty: bool = False
+    ) -> None:
         self.firmware: Firmware = firmware if firmware is not None else FakeFirmware()
         self.history: list[tuple[Any, ...]] = []
         self._rate = 1 + drift_ppm / 1e6
         self._start_us = start_us
+        self._on_pty = on_pty
         self._started_ns = time.monotonic_ns()
         self._levels = ALL_HIGH
         self._lock = threading.RLock()
-        self._line: socket.socket | None = None
+        self._line: _Line | None = None
         self._plugged_in = True
         self._hangs = False
         self._stopping = threading.Event()
@@ -102,7 +141,7 @@ class FakeMicrocontroller:
         self._thread.join()
         self._hang_up()
 
-    def open_port(self) -> FakePort:
+    def open_port(self) -> Port:
         """Open its port.
 
         Raises:
@@ -113,9 +152,13 @@ class FakeMicrocontroller:
             if not self._plugged_in:
                 raise PortLost("fake port: the controller is unplugged: plug it in")
             self._hang_up()
-            host, self._line = socket.socketpair()
-            for end in (host, self._line):
+            if self._on_pty:
+                terminal = self._line = _Terminal()
+                return terminal.host
+            host, controller = socket.socketpair()
+            for end in (host, controller):
                 end.setblocking(False)
+            self._line = controller
             return FakePort(host)
 
     def press(self, pin: int) -> None:
@@ -218,6 +261,8 @@ class FakeMicrocontroller:
                     self._hang_up()  # the host has closed its end
             except BlockingIOError:
                 pass
+            except OSError:  # a terminal says so when its other end is closed
+                self._hang_up()
         self.firmware.set_levels(self._levels, self.now_us())
         self.firmware.tick(self.now_us())
         output = self.firmware.take_output()

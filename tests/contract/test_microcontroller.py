@@ -43,11 +43,13 @@ def controller(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
             yield emulated
         remove_firmware_image()
         return
-    firmware = None
-    if request.param == "compiled":
-        firmware = CompiledFirmware(compiled_library(tmp_path_factory.mktemp("firmware")))
-    with FakeMicrocontroller(firmware) as fake:
-        yield fake
+    if request.param == "fake":
+        with FakeMicrocontroller() as fake:
+            yield fake
+        return
+    firmware = CompiledFirmware(compiled_library(tmp_path_factory.mktemp("firmware")))
+    with FakeMicrocontroller(firmware, on_pty=True) as compiled:
+        yield compiled
 
 
 @pytest.fixture
