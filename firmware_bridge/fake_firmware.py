@@ -212,6 +212,8 @@ class FakeFirmware:
             self._events_taken(message)
         elif isinstance(message, Hello):
             self._write(self._greet(message, sequence), sequence)
+        elif kind == Hello.KIND:
+            self._write(Nak(kind, NakReason.BAD_VALUE, 0, 0), sequence)
         elif kind == EventTaken.KIND:
             return
         elif not self._session:
