@@ -13,6 +13,7 @@ from edge_app.config_mqtt import MqttConfig as MqttConfig
 from edge_app.config_mqtt import TlsConfig as TlsConfig
 from edge_app.config_problems import explain
 from edge_app.config_section import ConfigPath, ExistingFile, SecretFile, Section
+from edge_app.config_serial import SerialConfig as SerialConfig
 from edge_app.errors import ConfigError
 from edge_app.messages import DeviceId
 
@@ -139,6 +140,7 @@ class Config(Section):
     router: RouterConfig = RouterConfig()
     analysis: AnalysisConfig = AnalysisConfig()
     mqtt: MqttConfig = MqttConfig()
+    serial: SerialConfig = SerialConfig()
     store: StoreConfig = StoreConfig()
     log: LogConfig = LogConfig()
 

@@ -170,6 +170,19 @@ class AnalysisInfo(Message):
     overlays: tuple[OverlayInfo, ...] = ()
 
 
+class Trigger(Message):
+    """The event that a picture was taken for."""
+
+    event: Word = Field(examples=["freeze_on", "foot_switch_press", "exposure_start"])
+    event_id: Uuid7
+    """Of the message about it."""
+    happened_at: AwareDatetime
+    offset_ms: float
+    """The picture's time minus the event's: of all captured pictures this one is the nearest."""
+    uncertainty_ms: Milliseconds
+    """The event happened at most so much earlier or later."""
+
+
 class Report(Message):
     """Everything the box found in one picture or clip."""
 
@@ -185,6 +198,8 @@ class Report(Message):
     """For scope ``frame``; else null."""
     clip: ClipInfo | None = None
     """For scope ``clip``; else null."""
+    trigger: Trigger | None = None
+    """The event of the controller that asked for this picture; null where none did."""
     classification: ClassificationInfo
     analyses: tuple[AnalysisInfo, ...]
     timing_ms: dict[Word, Milliseconds]
@@ -248,6 +263,24 @@ class StoreHealth(PartState):
     oldest_unsent_at: AwareDatetime | None = None
 
 
+class ControllerHealth(Message):
+    """What is known of the microcontroller."""
+
+    firmware: str
+    """Board and version; empty until it was greeted."""
+    battery: float | None = None
+    """Volts; null where there is none."""
+    temperature: float | None = None
+    """Degrees Celsius; null where there is no sensor."""
+    round_trip_ms: Milliseconds
+    """Of commands, smoothed; 0 before the first."""
+    events: int = Field(ge=0)
+    events_lost: int = Field(ge=0)
+    """Known from gaps in their counter."""
+    resets: int = Field(ge=0)
+    """Times that it began anew while the service ran."""
+
+
 class Health(Message):
     """How the box does: retained, every 30 s and whenever a state changes."""
 
@@ -261,6 +294,8 @@ class Health(Message):
     store: StoreHealth
     link: PartState
     """The serial link to the microcontroller: ``up``, ``down``, ``none``."""
+    controller: ControllerHealth | None = None
+    """Null where none is configured."""
     broker: PartState
     """The connection to the broker; any other state than ``connected`` is seen on the page only."""
     temperature: float | None = None
@@ -280,7 +315,7 @@ class Event(Message):
     device_id: DeviceId
     at: AwareDatetime
     kind: Word = Field(
-        examples=["foot_switch", "freeze", "exposure", "module_breaker_open", "message_refused", "report_refused"]
+        examples=["foot_switch", "freeze", "exposure", "no_picture", "module_breaker_open", "message_refused", "report_refused"]
     )
     text: str
     """In plain words, for a person."""
