@@ -34,6 +34,7 @@ LIMITS: Final = (
     "For research use; not for diagnosis.",
     "Knows nine kinds of pictures; another organ seen by ultrasound (kidney, thyroid, carotid) may be taken for one of "
     "them: see metrics.external.",
+    "Breast from other scanners was often taken for nerve: see metrics.external.",
     "Heart: learned from apical four-chamber views of one vendor (CAMUS); other views are less sure.",
     "Nerve: learned from one linear probe (USGRA). Breast: one hospital (BUSI).",
     "Extremity: hands at 64 px and fractured bones from the web; shoulders, hips and feet are rare.",
@@ -141,4 +142,4 @@ def _validation_answers(bundle: Bundle, rows: list[Row], seed: int) -> Answers:
         labels.append(np.array([len(CATEGORIES)]))
         sets.append(np.array(["drawn"]))
         groups.append(np.array([f"drawn/{number}"]))
-    return Answers(*(np.concatenate(parts) for parts in (logits, labels, sets, groups)))
+    return Answers(np.concatenate(logits), np.concatenate(labels), np.concatenate(sets), np.concatenate(groups))
