@@ -18,8 +18,8 @@ class SerialConfig(Section):
     """The microcontroller at a serial port."""
 
     device: str = Field(default="", pattern=r"^(|auto|/.+|usb:[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}(:.+)?)$")
-    """Empty: there is no controller. ``auto``: the only USB serial port; ``usb:VID:PID`` or ``usb:VID:PID:SERIAL`` as ``lsusb`` prints them; or a path,
-    best one below ``/dev/serial/by-path``."""
+    """Empty: there is no controller. ``auto``: the only USB serial port. ``usb:VID:PID`` or ``usb:VID:PID:SERIAL``, as
+    ``lsusb`` prints them. Or a path, best one below ``/dev/serial/by-path``."""
     pins: tuple[PinName, ...] = Field(default=("foot_switch", "freeze", "exposure", "probe", "enclosure"), max_length=8)
     """What each input is wired to, from pin 0 on."""
     active_high_pins: tuple[int, ...] = ()

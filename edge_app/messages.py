@@ -314,9 +314,7 @@ class Event(Message):
     event_id: Uuid7 = Field(default_factory=uuid7)
     device_id: DeviceId
     at: AwareDatetime
-    kind: Word = Field(
-        examples=["foot_switch", "freeze", "exposure", "no_picture", "module_breaker_open", "message_refused", "report_refused"]
-    )
+    kind: Word = Field(examples=["foot_switch", "freeze", "exposure", "no_picture", "command", "message_refused"])
     text: str
     """In plain words, for a person."""
     details: dict[Word, str | int | float | bool] = Field(default_factory=dict)

@@ -1,6 +1,7 @@
 """The way of one picture, in reading order: screen, router, modules, report."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from threading import Event
@@ -9,7 +10,7 @@ from typing import Final, Protocol
 from cad_modules.contract import CadModule
 from cad_modules.registry import Registry
 from edge_app import reporting, routing, screen, views
-from edge_app.messages import Report
+from edge_app.messages import Report, Trigger
 from edge_app.motion import Motion
 from edge_app.records import Analysis, Classification, Evidence, Frame, Picture, Plan
 from edge_app.views import Candidate, View
@@ -52,6 +53,12 @@ class Progress:
     dropped: int = 0
     """Gaps in the sequence of frames: pictures that the source had to drop."""
     reports: int = 0
+    decision: str = ""
+    """Of the last report; empty before the first."""
+    reported_s: float = 0.0
+    """When that was, on the monotonic clock."""
+    busy_since_s: float | None = None
+    """Since when a picture is worked on, on the monotonic clock; None: the next one is waited for."""
     state: str = "starting"
     reason: str = "waiting for the first picture"
 
@@ -93,11 +100,16 @@ class Pipeline:
         self._view: View | None = None
         self._next_sequence = 0
         self._wanted = Event()
+        self._asked: deque[tuple[Frame, Trigger]] = deque()
         self.progress = Progress()
 
     def take_picture(self) -> None:
         """Analyse the next frame, whatever it is (callable from any thread)."""
         self._wanted.set()
+
+    def take(self, frame: Frame, trigger: Trigger) -> None:
+        """Analyse this very frame with the next one that comes (callable from any thread)."""
+        self._asked.append((frame, trigger))
 
     def run(self, frames: Iterable[Frame]) -> None:
         """Process every frame, then close the last view, also when the source fails."""
@@ -108,7 +120,15 @@ class Pipeline:
             self.close_view()
 
     def process(self, frame: Frame) -> None:
-        """Process one frame."""
+        """Process one frame, after those that were asked for."""
+        self.progress.busy_since_s = time.monotonic()
+        try:
+            self._report_asked()
+            self._process(frame)
+        finally:
+            self.progress.busy_since_s = None
+
+    def _process(self, frame: Frame) -> None:
         started = time.perf_counter()
         picture = screen.look(frame)
         timing_ms = {"screen": _since(started)}
@@ -148,8 +168,20 @@ class Pipeline:
                 chosen = replace(chosen, classification=self._classify(picture, timing_ms))
             view.keep(self._report(chosen, timing_ms if chosen.picture is picture else {}))
 
+    def _report_asked(self) -> None:
+        while self._asked:
+            frame, trigger = self._asked.popleft()
+            started = time.perf_counter()
+            picture = screen.look(frame)
+            timing_ms = {"screen": _since(started)}
+            candidate = Candidate(picture, self._classify(picture, timing_ms), 0.0)
+            analyses = self._report(candidate, timing_ms, trigger)
+            if self._view is not None:
+                self._view.keep(analyses)
+
     def close_view(self) -> None:
-        """Analyse what is still due of the current view and report on it as a whole, if it was a moving picture."""
+        """Analyse what is still asked for or due of the current view and report on it as a whole, if it moved."""
+        self._report_asked()
         view, self._view = self._view, None
         if view is None:
             return
@@ -166,13 +198,15 @@ class Pipeline:
         timing_ms["classify"] = _since(started)
         return classification
 
-    def _report(self, candidate: Candidate, timing_ms: dict[str, float]) -> tuple[Analysis, ...]:
+    def _report(
+        self, candidate: Candidate, timing_ms: dict[str, float], trigger: Trigger | None = None
+    ) -> tuple[Analysis, ...]:
         started = time.perf_counter()
         plan = routing.choose_modules(candidate.classification, self._registry)
         analyses = self._analyzer.analyze(plan, candidate.picture)
         timing_ms = {**timing_ms, "analysis": _since(started)}
         frame = candidate.picture.frame
-        report = reporting.build_report(self._device_id, frame, candidate.classification, analyses, timing_ms)
+        report = reporting.build_report(self._device_id, frame, candidate.classification, analyses, timing_ms, trigger)
         if self._evidence is None:
             self._send(report)
         else:
@@ -182,6 +216,7 @@ class Pipeline:
     def _send(self, report: Report, *evidence: tuple[Evidence, ...]) -> None:
         self._deliver(report, *evidence)
         self.progress.reports += 1
+        self.progress.decision, self.progress.reported_s = report.classification.decision, time.monotonic()
 
 
 def _since(started: float) -> float:

@@ -16,6 +16,7 @@ from edge_app.messages import (
     ModelInfo,
     OverlayInfo,
     Report,
+    Trigger,
 )
 from edge_app.records import Analysis, Classification, Frame
 from edge_app.views import View
@@ -27,6 +28,7 @@ def build_report(
     classification: Classification,
     analyses: tuple[Analysis, ...],
     timing_ms: dict[str, float],
+    trigger: Trigger | None = None,
 ) -> Report:
     """The report on one frame."""
     height, width = frame.pixels.shape[:2]
@@ -42,6 +44,7 @@ def build_report(
             height=height,
             sha256=hashlib.sha256(np.ascontiguousarray(frame.pixels).data).hexdigest(),
         ),
+        trigger=trigger,
         classification=_classification(classification),
         analyses=tuple(_analysis(analysis) for analysis in analyses),
         timing_ms={stage: round(duration, 3) for stage, duration in timing_ms.items()},

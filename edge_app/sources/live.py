@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -107,6 +107,8 @@ class LiveSource:
         self._state = threading.Condition()
         self._thread: threading.Thread | None = None
         self._session = _Session()
+        self.on_frame: Callable[[Frame], None] = lambda frame: None
+        """Called in the reading thread with every picture, also those that nobody fetches."""
         self._read_count = 0
         self._counts = {"frames_given": 0, "frames_dropped": 0, "pictures_repeated": 0, "reconnects": 0}
 
@@ -217,6 +219,7 @@ class LiveSource:
                 time_s=(now_ns - session.first_ns) / 1e9,
             )  # fmt: skip
             self._read_count += 1
+            self.on_frame(frame)
             with self._state:
                 self._counts["frames_dropped"] += session.newest is not None
                 session.newest = frame

@@ -42,6 +42,7 @@ def test_a_report_has_the_agreed_form() -> None:
             "sha256": "cd" * 32,
         },
         "clip": None,
+        "trigger": None,
         "classification": {
             "decision": "accepted",
             "category": "us_breast",
