@@ -16,20 +16,25 @@ from typing import Final, Self
 from cad_modules.registry import Registry, discover
 from edge_app.analysis import Analyzer
 from edge_app.classifier import Classifier
-from edge_app.config import CaptureCardSource, Config, SourceConfig, StreamUrlSource
+from edge_app.config import CaptureCardSource, Config, SourceConfig, StoreConfig, StreamUrlSource
+from edge_app.controller import Controller
 from edge_app.errors import CameraLost
 from edge_app.evidence import PictureEvidence
+from edge_app.keeper import Keeper
+from edge_app.lamp import choose_lamp
 from edge_app.messages import CaptureHealth, Command, Event, Health, ModelInfo, PartState, Status, StoreHealth, uuid7
 from edge_app.pipeline import Pipeline
 from edge_app.publisher import Publisher
 from edge_app.records import Frame
 from edge_app.sources.base import Source
 from edge_app.sources.capture_card import open_capture_card
-from edge_app.sources.live import CaptureFormat
+from edge_app.sources.live import CaptureFormat, LiveSource
 from edge_app.sources.opening import open_path
 from edge_app.sources.prefetch import prefetched
 from edge_app.sources.stream_url import StreamUrl
-from edge_app.store import Store
+from edge_app.store import Retention, Store
+from firmware_bridge.codes import Lamp
+from firmware_bridge.port import OpenPort
 from models.bundle import find_bundle, read_card
 from models.errors import ModelError
 
@@ -84,6 +89,11 @@ def make_analyzer(config: Config) -> Analyzer:
     return Analyzer(config.router.bundle_folders, config.analysis.deadline_s)
 
 
+def retention_of(config: StoreConfig) -> Retention:
+    """What may be dropped of what was delivered."""
+    return Retention(config.max_size_mb * 1_000_000, config.keep_sent_days, config.keep_evidence_days)
+
+
 def make_evidence(config: Config, models: tuple[ModelInfo, ...]) -> PictureEvidence | None:
     """What keeps the picture of each report, as configured."""
     if config.store.evidence == "none":
@@ -104,9 +114,10 @@ class Service:
     Args:
         config: What to build.
         source: The pictures, instead of those that the configuration names.
+        open_port: Opens the microcontroller's port, instead of the one that the configuration names.
     """
 
-    def __init__(self, config: Config, source: Source | None = None) -> None:
+    def __init__(self, config: Config, source: Source | None = None, open_port: OpenPort | None = None) -> None:
         self._config = config
         self._source = source or open_source(config.source)
         self._stopping = threading.Event()
@@ -120,24 +131,28 @@ class Service:
         self._models = installed_models(config, registry)
         classifier = make_classifier(config)
         try:
-            self.store = Store(config.store.path)
+            retention = retention_of(config.store)
+            self.store = Store(config.store.path, retention.max_bytes)
             self._parts.callback(self.store.close)
             if config.mqtt.embedded_broker:
                 from edge_app.broker import EmbeddedBroker
 
                 self._parts.enter_context(EmbeddedBroker(config.mqtt.port, config.mqtt.version))
             self.publisher = Publisher(config.mqtt, self.store, self._status(), self.health, on_command=self._command)
+            alarm_s = config.store.unsent_alarm_hours * 3600
+            self._keeper = Keeper(self.store, retention, self._stopping, self.publisher.health_changed, alarm_s)
             self._analyzer = self._parts.enter_context(make_analyzer(config))
             self.pipeline = Pipeline(
                 config.device.id,
                 classifier,
                 registry,
                 self._analyzer,
-                self.store.put,
+                self._keeper.keep,
                 config.analysis.interval_s,
                 live=self._source.live,
                 evidence=make_evidence(config, self._models),
             )
+            self.controller = self._make_controller(open_port)
         except BaseException:
             self._parts.close()
             raise
@@ -146,6 +161,9 @@ class Service:
         self._analyzer.start()
         self.publisher.start()
         self._parts.callback(self.publisher.stop)
+        if self.controller is not None:
+            self.controller.start()
+            self._parts.callback(self.controller.stop)
         return self
 
     def __exit__(
@@ -187,6 +205,7 @@ class Service:
     def health(self) -> Health:
         """How every part does now."""
         counts, progress = self.store.counts(), self.pipeline.progress
+        kept = self._keeper.state(counts.oldest_unsent_at)
         return Health(
             device_id=self._config.device.id,
             session=self._session,
@@ -194,13 +213,17 @@ class Service:
             signal=PartState(state=progress.state, reason=progress.reason),
             capture=self._capture.model_copy(update={"frames": progress.frames, "dropped": progress.dropped}),
             store=StoreHealth(
-                state="ok",
+                state=kept.state,
+                reason=kept.reason,
                 reports=counts.reports,
                 unsent=counts.unsent,
                 refused=counts.refused,
                 oldest_unsent_at=counts.oldest_unsent_at,
             ),
-            link=PartState(state="none", reason="no controller is configured"),
+            link=PartState(state="none", reason="no controller is configured")
+            if self.controller is None
+            else self.controller.link(),
+            controller=None if self.controller is None else self.controller.health(),
             broker=self.publisher.state,
             temperature=_temperature(),
         )
@@ -209,12 +232,38 @@ class Service:
         """The frames; a change of what the screen shows is told to health after each."""
         state = ""
         for frame in frames:
+            if self.controller is not None and not isinstance(self._source, LiveSource):
+                self.controller.see(frame)
             yield frame
+            if self.controller is not None and self.controller.failed:
+                raise RuntimeError(self.controller.link().reason)
             if self.publisher.state.state == "failed":
                 raise RuntimeError(self.publisher.state.reason)  # a bug ends the process; systemd starts it again
             if self.pipeline.progress.state != state:
                 state = self.pipeline.progress.state
                 self.publisher.health_changed()
+
+    def _make_controller(self, open_port: OpenPort | None) -> Controller | None:
+        settings = self._config.serial
+        if not settings.device and open_port is None:
+            return None
+        controller = Controller(
+            settings,
+            self._config.device.id,
+            self.publisher.publish_event,
+            self.pipeline.take,
+            self._lamp,
+            self.publisher.health_changed,
+            open_port,
+        )
+        if isinstance(self._source, LiveSource):
+            self._source.on_frame = controller.see
+        return controller
+
+    def _lamp(self) -> Lamp:
+        """What the lamp is to show now."""
+        store, deadline_s = self._keeper.state(None).state, self._config.analysis.deadline_s
+        return choose_lamp(self._capture.state, store, self.pipeline.progress, time.monotonic(), deadline_s)
 
     def _set_capture(self, state: str, reason: str) -> None:
         self._capture = CaptureHealth(state=state, reason=reason)

@@ -8,16 +8,16 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from edge_app.command_line import FAILED, MISSING, USAGE, ConfigOption, JsonOption, errors, fail
 from edge_app.errors import ConfigError, EdgeCadError, UnreadableImage
 from edge_app.messages import DISCLAIMER, Report
+from edge_app.store_commands import store_app
 from models.errors import ModelError
-
-FAILED, USAGE, MISSING = 1, 2, 3
 
 app = typer.Typer(
     name="edge-cad",
@@ -29,18 +29,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Check a configuration file, or print an example.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
-
-errors = Console(stderr=True, highlight=False)
-
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="TOML file; without it, defaults and EDGE_CAD__* variables.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
-
-
-def _fail(error: Exception | str, code: int) -> NoReturn:
-    errors.print(f"edge-cad: {error}", style="red", markup=False, soft_wrap=True)
-    raise typer.Exit(code)
+app.add_typer(store_app, name="store")
 
 
 def _log_to_stderr(level: str) -> None:
@@ -66,9 +55,9 @@ def run(config: ConfigOption = None) -> None:
         _log_to_stderr(settings.log.level)
         run_service(settings)
     except ConfigError as error:
-        _fail(error, USAGE)
+        fail(error, USAGE)
     except (EdgeCadError, ModelError) as error:
-        _fail(error, MISSING)
+        fail(error, MISSING)
 
 
 @app.command()
@@ -89,9 +78,9 @@ def demo(
         settings = load_config(config) if config else None
         complete = run_demo(settings, loop=loop, still_s=seconds, as_json=as_json)
     except ConfigError as error:
-        _fail(error, USAGE)
+        fail(error, USAGE)
     except (EdgeCadError, ModelError) as error:
-        _fail(error, MISSING)
+        fail(error, MISSING)
     raise typer.Exit(0 if complete else FAILED)
 
 
@@ -151,11 +140,11 @@ def analyze(
                 config=settings,
             )
         except (ConfigError, ValueError) as error:
-            _fail(error, USAGE)
+            fail(error, USAGE)
         except ModelError as error:
-            _fail(error, MISSING)
+            fail(error, MISSING)
         except EdgeCadError as error:
-            _fail(error, FAILED)
+            fail(error, FAILED)
     raise typer.Exit(FAILED if unreadable else 0)
 
 
@@ -179,7 +168,7 @@ def replay(
     from edge_app.terminal import print_replayed, replayed_as_json
 
     if (report_id is None) != every:
-        _fail("give a report id, or --all", USAGE)
+        fail("give a report id, or --all", USAGE)
     try:
         with open_replayer(load_config(config)) as (replayer, store):
             ids = store.report_ids() if report_id is None else [report_id]
@@ -189,9 +178,9 @@ def replay(
                 if not as_json:
                     print_replayed(Console(), done[-1])
     except ConfigError as error:
-        _fail(error, USAGE)
+        fail(error, USAGE)
     except (EdgeCadError, ModelError) as error:
-        _fail(error, MISSING)
+        fail(error, MISSING)
     summary = replayed_as_json(done)
     if as_json:
         typer.echo(json.dumps(summary, indent=2))
@@ -224,7 +213,7 @@ def schema(
 
     documents = {"report": schemas.report_schema, "config": schemas.config_schema, "asyncapi": schemas.asyncapi}
     if what not in documents:
-        _fail(f"unknown schema {what!r}: one of {', '.join(documents)}", USAGE)
+        fail(f"unknown schema {what!r}: one of {', '.join(documents)}", USAGE)
     typer.echo(json.dumps(documents[what](), indent=2))
 
 
@@ -238,7 +227,7 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     try:
         checks = examine(load_config(config))
     except ConfigError as error:
-        _fail(error, USAGE)
+        fail(error, USAGE)
     if as_json:
         typer.echo(json.dumps([check.as_dict() for check in checks], indent=2))
     else:
@@ -263,7 +252,7 @@ def config_check(path: Annotated[Path, typer.Argument(help="The TOML file.")]) -
     try:
         load_config(path)
     except ConfigError as error:
-        _fail(error, USAGE)
+        fail(error, USAGE)
     typer.echo(f"{path}: ok")
 
 

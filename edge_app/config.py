@@ -122,6 +122,15 @@ class StoreConfig(Section):
     path: ConfigPath = Path("/var/lib/edge-cad/store.sqlite3")
     evidence: Literal["picture", "none"] = "picture"
     """What is kept with a report so that it can be made again: the picture area, lossless; or nothing."""
+    max_size_mb: int = Field(default=8000, ge=10)
+    """What was delivered makes room, oldest first, before this is reached; where that does not help, no report is made
+    until there is room: nothing unsent is dropped."""
+    keep_sent_days: float = Field(default=90.0, ge=0)
+    """Delivered reports are dropped after so long; only while the clock is known to be right."""
+    keep_evidence_days: float = Field(default=7.0, ge=0)
+    """The same for the pictures kept with them."""
+    unsent_alarm_hours: float = Field(default=24.0, gt=0)
+    """Health says ``overdue`` when a report waits longer than this to be delivered."""
     mask_text: bool = True
     """Blacken the text found in a kept picture. A picture in which nothing looked for text is then not kept."""
 

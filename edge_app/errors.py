@@ -25,5 +25,17 @@ class StoreError(EdgeCadError):
     """A report could not be kept."""
 
 
+class StoreUnavailable(StoreError):
+    """A report cannot be kept just now (read-only, failing or busy disk): trying again may help."""
+
+
+class StoreFull(StoreUnavailable):
+    """There is no room for a report: on the disk, or within the configured limit."""
+
+
+class StoreDamaged(StoreError):
+    """The file is damaged: opening it again sets it aside."""
+
+
 class BrokerError(EdgeCadError):
     """The broker cannot be used as configured (refused, wrong password, wrong CA)."""

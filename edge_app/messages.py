@@ -254,7 +254,7 @@ class CaptureHealth(PartState):
 
 
 class StoreHealth(PartState):
-    """How the store does: ``ok``, ``damaged``, ``failed``."""
+    """How the store does: ``ok``; ``full`` or ``failed`` while no report can be kept; ``overdue``; ``damaged``."""
 
     reports: int = Field(default=0, ge=0)
     unsent: int = Field(default=0, ge=0)

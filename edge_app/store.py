@@ -8,19 +8,26 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edge_app.errors import StoreFull
 from edge_app.messages import Report
 from edge_app.records import Evidence as Evidence
-from edge_app.store_file import connect, errors_of, lock, open_checked
+from edge_app.store_file import connect, digest, errors_of, lock, open_checked
 from edge_app.store_reader import StoreCounts as StoreCounts
 from edge_app.store_reader import StoreReader
 from edge_app.store_reader import UnsentReport as UnsentReport
+from edge_app.store_retention import FULL_AT, ROOM_AT, Pruned, prune_some, used_bytes
+from edge_app.store_retention import Retention as Retention
+from edge_app.store_salvage import Salvaged, carry_over
 
 
 class Store(StoreReader):
     """The reports of one box. Any thread may call any method; only one ``Store`` may have a file open.
 
     Args:
-        path: The SQLite file; it and its folder are made if missing. A damaged one is set aside and a new one begun.
+        path: The SQLite file; it and its folder are made if missing. A damaged one is set aside, and a new one is begun
+            with what can be read of it.
+        max_bytes: No report is taken while the file holds more; None: as long as the disk has room.
+        damaged: The file is known to be, and is set aside in any case.
 
     Raises:
         StoreError: The file cannot be used; the text says why and the way out. So do all methods.
@@ -29,15 +36,18 @@ class Store(StoreReader):
     set_aside: Path | None
     """Where the damaged file went that was found at this start."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_bytes: int | None = None, damaged: bool = False) -> None:
+        self._max_bytes = max_bytes
         self._listeners: list[Callable[[], None]] = []
         # One connection writes and one reads, so that neither waits for the other (WAL).
         self._write_lock = threading.Lock()
         self._lock_file = lock(path)
         try:
-            self._writer, self.set_aside = open_checked(path)
+            self._writer, self.set_aside = open_checked(path, damaged)
             with errors_of(path):
                 super().__init__(path, connect(path))
+            if self.set_aside is not None:
+                self.carry_over(self.set_aside)
         except BaseException:
             os.close(self._lock_file)
             raise
@@ -45,15 +55,19 @@ class Store(StoreReader):
     def put(self, report: Report, evidence: Sequence[Evidence] = ()) -> None:
         """Keep a report with its evidence and put it into the outbox: all of it, durably, or nothing."""
         body = report.to_json()
+        created_at, sha256 = _time_text(report.created_at), digest(body.encode())
         with self._writing() as connection:
+            self._check_room(connection)
             connection.execute(
-                "INSERT INTO reports (report_id, device_id, category, created_at, body) VALUES (?, ?, ?, ?, ?)",
-                (report.report_id, report.device_id, report.topic_category, _time_text(report.created_at), body),
+                "INSERT INTO reports (report_id, device_id, category, created_at, body, sha256) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (report.report_id, report.device_id, report.topic_category, created_at, body, sha256),
             )
             connection.executemany(
-                "INSERT INTO evidence (report_id, name, media_type, content) VALUES (?, ?, ?, ?)",
-                [(report.report_id, item.name, item.media_type, item.content) for item in evidence],
-            )
+                "INSERT INTO evidence (report_id, name, media_type, content, sha256) VALUES (?, ?, ?, ?, ?)",
+                [(report.report_id, item.name, item.media_type, item.content, digest(item.content))
+                 for item in evidence],
+            )  # fmt: skip
             connection.execute("INSERT INTO outbox (report_id) VALUES (?)", (report.report_id,))
         self._notify()
 
@@ -85,6 +99,31 @@ class Store(StoreReader):
         self._notify()
         return changed
 
+    def prune(self, retention: Retention, now: datetime | None) -> Pruned:
+        """Drop evidence and reports that were delivered and are old, or that take room which is needed.
+
+        Args:
+            retention: What may be dropped.
+            now: Wall time; None where it cannot be believed: nothing is dropped for its age.
+        """
+        total = Pruned(0, 0)
+        with self._reading() as connection:
+            making_room = used_bytes(connection) > FULL_AT * retention.max_bytes
+        while True:
+            with self._writing() as connection:
+                making_room = making_room and used_bytes(connection) > ROOM_AT * retention.max_bytes
+                dropped = prune_some(connection, retention, now, making_room)
+            if not dropped:
+                return total
+            total += dropped
+
+    def carry_over(self, damaged: Path) -> Salvaged:
+        """Take over what can be read of a damaged store."""
+        with self._write_lock, errors_of(self.path):
+            salvaged = carry_over(damaged, self._writer)
+        self._notify()
+        return salvaged
+
     def on_unsent(self, listener: Callable[[], None]) -> None:
         """Call ``listener``, in the thread that wrote, after something was put into the outbox."""
         self._listeners.append(listener)
@@ -97,6 +136,13 @@ class Store(StoreReader):
             if self._lock_file >= 0:
                 os.close(self._lock_file)
                 self._lock_file = -1
+
+    def _check_room(self, connection: sqlite3.Connection) -> None:
+        if self._max_bytes is not None and (used := used_bytes(connection)) > self._max_bytes:
+            raise StoreFull(
+                f"{self.path}: holds {used / 1e6:.0f} MB, more than store.max_size_mb allows: have the reports "
+                "delivered (see edge-cad doctor), or raise the limit"
+            )
 
     def _notify(self) -> None:
         for listener in self._listeners:

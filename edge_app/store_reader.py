@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_app.messages import Report
 from edge_app.records import Evidence
 from edge_app.store_file import connect_to_read, errors_of
+from edge_app.store_retention import used_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,19 @@ class StoreReader:
         with self._reading() as connection:
             return [row[0] for row in connection.execute("SELECT report_id FROM reports ORDER BY rowid")]
 
+    def bodies(self, after: int, limit: int) -> list[tuple[int, str, str, str | None]]:
+        """Reports in the order in which they were kept: (row number, report id, JSON, SHA-256 of that).
+
+        Args:
+            after: Only those with a greater row number.
+            limit: At most so many.
+        """
+        with self._reading() as connection:
+            return connection.execute(
+                "SELECT rowid, report_id, body, sha256 FROM reports WHERE rowid > ? ORDER BY rowid LIMIT ?",
+                (after, limit),
+            ).fetchall()
+
     def read_evidence(self, report_id: str) -> list[Evidence]:
         """The files kept beside one report, by name."""
         with self._reading() as connection:
@@ -98,6 +112,22 @@ class StoreReader:
                 "SELECT name, media_type, content FROM evidence WHERE report_id = ? ORDER BY name", (report_id,)
             ).fetchall()
         return [Evidence(*row) for row in rows]
+
+    def evidence_contents(self) -> Iterator[tuple[str, str, bytes, str | None]]:
+        """Every file kept beside a report: (report id, name, content, SHA-256 of that)."""
+        with self._reading() as connection:
+            keys = connection.execute("SELECT rowid FROM evidence").fetchall()
+        for key in keys:
+            with self._reading() as connection:
+                row = connection.execute("SELECT report_id, name, content, sha256 FROM evidence WHERE rowid = ?", key)
+                yield from row.fetchall()
+
+    def integrity_problems(self, limit: int) -> list[str]:
+        """What SQLite finds wrong with pages, indexes and references."""
+        with self._reading() as connection:
+            found = [text for (text,) in connection.execute(f"PRAGMA integrity_check({limit:d})") if text != "ok"]
+            missing = connection.execute("PRAGMA foreign_key_check").fetchall()
+        return found + [f"a row of {table} belongs to no report" for table, *_ in missing]
 
     def refusals(self, limit: int = 20) -> list[tuple[str, str]]:
         """(report id, reason) of reports that the broker would not take, oldest first."""
@@ -109,17 +139,16 @@ class StoreReader:
     def counts(self) -> StoreCounts:
         """How full the store is."""
         with self._reading() as connection:
-            reports, unsent, refused, oldest, pages, free_pages, page_size = connection.execute(
+            reports, unsent, refused, oldest = connection.execute(
                 "SELECT (SELECT count(*) FROM reports), "
                 "(SELECT count(*) FROM outbox WHERE refusal IS NULL), "
                 "(SELECT count(*) FROM outbox WHERE refusal IS NOT NULL), "
                 "(SELECT created_at FROM outbox JOIN reports USING (report_id) "
-                " WHERE refusal IS NULL ORDER BY id LIMIT 1), "
-                "(SELECT page_count FROM pragma_page_count), (SELECT freelist_count FROM pragma_freelist_count), "
-                "(SELECT page_size FROM pragma_page_size)"
+                " WHERE refusal IS NULL ORDER BY id LIMIT 1)"
             ).fetchone()
+            size_bytes = used_bytes(connection)
         oldest_at = None if oldest is None else datetime.fromisoformat(oldest)
-        return StoreCounts(reports, unsent, refused, oldest_at, (pages - free_pages) * page_size)
+        return StoreCounts(reports, unsent, refused, oldest_at, size_bytes)
 
     def close(self) -> None:
         """Close the file; calling it again does nothing."""

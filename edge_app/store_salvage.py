@@ -1,0 +1,135 @@
+"""Carry over what can be read of a damaged store."""
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from edge_app.messages import Report
+from edge_app.store_file import digest
+
+BATCH: Final = 200
+"""Reports in one transaction."""
+ROWS_TRIED: Final = 1_000_000
+"""Where even the number of reports cannot be read."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What became of a damaged store."""
+
+    reports: int = 0
+    unsent: int = 0
+    """Of these, to be sent; where the outbox cannot be read, all: a repeat is known by its id."""
+    unreadable: int = 0
+    """Reports that are lost, or are not what was kept."""
+
+
+def carry_over(damaged: Path, connection: sqlite3.Connection) -> Salvaged:
+    """Copy every report that is whole into another store, with its evidence and its place in the outbox.
+
+    Reports that are there already are left as they are, so that it can be done again.
+
+    Args:
+        damaged: The file, with its ``-wal`` beside it if it had one.
+        connection: To the other store, outside of a transaction.
+    """
+    with closing(sqlite3.connect(damaged, isolation_level=None)) as old:
+        try:
+            (version,) = old.execute("PRAGMA user_version").fetchone()
+        except sqlite3.DatabaseError as error:
+            logger.error("%s: nothing can be read of it: %s", damaged, error)
+            return Salvaged()
+        salvaged = _carry_over(old, "sha256" if version >= 2 else "NULL", connection)
+    logger.error(
+        "%s: %d reports were carried over, %d of them to be sent; %d could not be read",
+        damaged,
+        salvaged.reports,
+        salvaged.unsent,
+        salvaged.unreadable,
+    )
+    return salvaged
+
+
+def _carry_over(old: sqlite3.Connection, digests: str, connection: sqlite3.Connection) -> Salvaged:
+    outbox = _outbox(old)
+    reports, unsent, unreadable, last = 0, 0, 0, _last_row(old)
+    for first in range(1, last + 1, BATCH):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for row in _rows(old, digests, first, min(first + BATCH, last + 1)):
+                if row is None:
+                    unreadable += 1
+                elif connection.execute(
+                    "INSERT OR IGNORE INTO reports (report_id, device_id, category, created_at, body, sha256) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    row,
+                ).rowcount:
+                    reports += 1
+                    _copy_evidence(old, connection, row[0], digests)
+                    if outbox is None:
+                        unsent += 1
+                        connection.execute("INSERT INTO outbox (report_id) VALUES (?)", row[:1])
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    for report_id, refusal in outbox or ():
+        unsent += connection.execute(
+            "INSERT OR IGNORE INTO outbox (report_id, refusal) SELECT report_id, ? FROM reports WHERE report_id = ?",
+            (refusal, report_id),
+        ).rowcount
+    return Salvaged(reports, unsent, unreadable)
+
+
+def _outbox(old: sqlite3.Connection) -> list[tuple[str, str | None]] | None:
+    """What waits, in order; None if that cannot be read."""
+    try:
+        return old.execute("SELECT report_id, refusal FROM outbox NOT INDEXED ORDER BY id").fetchall()
+    except sqlite3.DatabaseError:
+        return None
+
+
+def _last_row(old: sqlite3.Connection) -> int:
+    try:
+        return old.execute("SELECT max(rowid) FROM reports NOT INDEXED").fetchone()[0] or 0
+    except sqlite3.DatabaseError:
+        return ROWS_TRIED
+
+
+def _rows(old: sqlite3.Connection, digests: str, first: int, end: int) -> Iterator[tuple[Any, ...] | None]:
+    """The reports of some rows; None for one that cannot be read or is not what was kept."""
+    for number in range(first, end):
+        try:
+            row = old.execute(
+                f"SELECT report_id, device_id, category, created_at, body, {digests} FROM reports WHERE rowid = ?",
+                (number,),
+            ).fetchone()
+            if row is None:
+                continue  # pruned
+            report = Report.from_json(row[4])
+            whole = report.report_id == row[0] and row[5] in (None, digest(row[4].encode()))
+        except (sqlite3.DatabaseError, ValidationError, UnicodeError, TypeError, AttributeError):
+            whole = False
+        yield row if whole else None
+
+
+def _copy_evidence(old: sqlite3.Connection, connection: sqlite3.Connection, report_id: str, digests: str) -> None:
+    try:
+        rows = old.execute(
+            f"SELECT report_id, name, media_type, content, {digests} FROM evidence WHERE report_id = ?", (report_id,)
+        ).fetchall()
+    except sqlite3.DatabaseError:
+        return
+    connection.executemany(
+        "INSERT INTO evidence (report_id, name, media_type, content, sha256) VALUES (?, ?, ?, ?, ?)",
+        [row for row in rows if row[4] in (None, digest(row[3]))],
+    )
