@@ -1,6 +1,7 @@
 """Reports, modules and checks as a person reads them on a terminal."""
 
 import importlib.metadata
+import sys
 from collections import Counter
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,10 @@ from models.errors import ModelError
 
 
 class PictureProgress:
-    """A line that counts pictures while they are analysed; silent where there is no terminal."""
+    """A line on standard error that counts reports while they are made.
+
+    Silent where standard error is no terminal, and where standard output is one too: the reports show the progress then.
+    """
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -29,7 +33,9 @@ class PictureProgress:
             TextColumn("{task.description}"),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not console.is_terminal or sys.stdout.isatty(),
+            redirect_stdout=False,  # reports go where the user sent them
+            redirect_stderr=False,
         )
         self._task = self._progress.add_task("", total=None)
 

@@ -1,8 +1,10 @@
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -107,6 +109,23 @@ def test_bad_files_are_named_and_the_rest_goes_on(tmp_path: Path, picture: Path)
     for name in bad:
         (line,) = [line for line in errors.splitlines() if name in line]
         assert line.startswith("edge-cad: ")
+
+
+def test_reports_go_to_the_file_and_progress_to_the_terminal(tmp_path: Path, picture: Path) -> None:
+    ours, terminal = pty.openpty()
+    reports = tmp_path / "reports.jsonl"
+    command = [sys.executable, "-m", "edge_app", "analyze", "--json", str(picture)]
+    with reports.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=terminal, env={**os.environ, "TERM": "xterm"})
+        assert process.wait(60) == 0
+    os.close(terminal)
+    shown = b""
+    with suppress(OSError):  # a terminal whose other end is closed
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    assert Report.from_json(reports.read_text()).source == str(picture)
+    assert b" reports" in shown and b"schema" not in shown
 
 
 def test_video_without_frames_is_named(tmp_path: Path) -> None:
