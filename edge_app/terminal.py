@@ -22,7 +22,7 @@ from models.errors import ModelError
 class PictureProgress:
     """A line on standard error that counts reports while they are made.
 
-    Silent where standard error is no terminal, and where standard output is one too: the reports show the progress then.
+    Silent where standard error is no terminal, and where standard output is one: the reports show the progress then.
     """
 
     def __init__(self, console: Console) -> None:
