@@ -16,6 +16,7 @@ from rich.console import Console
 from edge_app.command_line import FAILED, MISSING, USAGE, ConfigOption, JsonOption, errors, fail
 from edge_app.errors import ConfigError, EdgeCadError, UnreadableImage
 from edge_app.messages import DISCLAIMER, Report
+from edge_app.serial_commands import serial_app
 from edge_app.store_commands import store_app
 from models.errors import ModelError
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Check a configuration file, or print an example.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(store_app, name="store")
+app.add_typer(serial_app, name="serial")
 
 
 def _log_to_stderr(level: str) -> None:
