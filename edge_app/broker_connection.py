@@ -203,7 +203,7 @@ class BrokerConnection:
         if settings.username is not None:
             self._client.username_pw_set(settings.username, self._password())
         if settings.tls is not None:
-            self._client.tls_set_context(_tls_context(settings.tls))
+            self._client.tls_set_context(tls_context(settings.tls))
         try:
             if self._version5:
                 # Nothing is kept for us while we are away: an old command must not be carried out later, and what is
@@ -287,7 +287,12 @@ class BrokerConnection:
             self._last_error = text
 
 
-def _tls_context(settings: TlsConfig) -> ssl.SSLContext:
+def tls_context(settings: TlsConfig) -> ssl.SSLContext:
+    """What the section ``[mqtt.tls]`` says.
+
+    Raises:
+        BrokerProblem: A file in it cannot be used.
+    """
     try:
         context = ssl.create_default_context(cafile=settings.ca_file and str(settings.ca_file))
     except (ssl.SSLError, OSError) as error:

@@ -18,6 +18,7 @@ from edge_app.errors import ConfigError, EdgeCadError, UnreadableImage
 from edge_app.messages import DISCLAIMER, Report
 from edge_app.serial_commands import serial_app
 from edge_app.store_commands import store_app
+from edge_app.subscribe_command import subscribe
 from models.errors import ModelError
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Check a configuration file, or print an example.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(store_app, name="store")
+app.command()(subscribe)
 app.add_typer(serial_app, name="serial")
 
 
