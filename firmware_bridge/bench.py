@@ -18,6 +18,7 @@ PIN: Final = 1
 """The pin that is switched; told to be a freeze line for the while."""
 UP_WITHIN_S: Final = 10.0
 EVENT_WITHIN_S: Final = 5.0
+SETTLE_S: Final = 0.5
 EVENTS: Final = (EventKind.FREEZE_ON, EventKind.FREEZE_OFF)
 
 
@@ -86,6 +87,8 @@ def measure_link(
     bridge.start()
     try:
         _wait_up(bridge)
+        time.sleep(SETTLE_S)
+        taken.clear()  # what happened before
         lost_before = bridge.figures.events_lost
         trips_ns, made, every = [], 0, max(1, commands // events) if switches is not None and events else 0
         for number in range(commands):

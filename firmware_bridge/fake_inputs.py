@@ -35,7 +35,7 @@ class FakePin:
         self._timing = timing
         self._level = 1 if active_low else 0
         self._first_us = self._changed_us = 0
-        self._moving = False
+        self._moving = self._settling = False
         self._since_us = 0
         self._last_press_us: int | None = None
         self._hold_told = True
@@ -46,9 +46,8 @@ class FakePin:
             return
         self.settings = (role, active_low, debounce_ms)
         self._last_press_us, self._hold_told = None, True
-        is_state = role in (PinRole.PROBE, PinRole.ENCLOSURE)
-        self.active = False if is_state else self._is_active(level)
-        self._level, self._moving = level, True
+        self.active = False
+        self._level, self._moving, self._settling = level, True, True
         self._first_us = self._changed_us = now_us
 
     def change(self, level: int, at_us: int, tell: Tell) -> None:
@@ -64,11 +63,15 @@ class FakePin:
         """Tell what has become certain by now."""
         role, _, debounce_ms = self.settings
         if self._moving and now_us - self._changed_us >= debounce_ms * 1000:
-            self._moving = False
+            silent = self._settling and role not in (PinRole.PROBE, PinRole.ENCLOSURE)
+            self._moving = self._settling = False
             active = self._is_active(self._level)
             if active != self.active:
                 self.active = active
-                self._switched(role, tell)
+                if silent:
+                    self._since_us = self._first_us
+                else:
+                    self._switched(role, tell)
         if not self._hold_told and self.active and now_us - self._since_us >= self._timing.hold_ms * 1000:
             self._hold_told = True
             tell(EventKind.FOOT_SWITCH_HOLD, self._since_us + self._timing.hold_ms * 1000, 0)

@@ -9,6 +9,7 @@ struct pin {
     uint8_t role, active_low, debounce_ms;
     bool active;   /* after debouncing */
     bool moving;   /* the level changed and was not still for long enough yet */
+    bool settling; /* moving since the start or new settings: what it comes to is no change */
     bool level;
     uint64_t first_us, changed_us; /* first and last edge of the movement */
     uint64_t since_us;             /* last change of `active` */
@@ -26,11 +27,11 @@ static const uint8_t default_roles[PINS_MOST] = {
 
 static bool is_active(const struct pin *pin) { return pin->level != pin->active_low; }
 
-/* A state such as a connected probe is told anew; a pedal that is down at that moment is not a press. */
+static bool is_state(const struct pin *pin) { return pin->role == ROLE_PROBE || pin->role == ROLE_ENCLOSURE; }
+
 static void settle(struct pin *pin, uint64_t now_us) {
-    bool is_state = pin->role == ROLE_PROBE || pin->role == ROLE_ENCLOSURE;
-    pin->active = !is_state && is_active(pin);
-    pin->moving = true;
+    pin->active = false;
+    pin->moving = pin->settling = true;
     pin->first_us = pin->changed_us = now_us;
     pin->press_counts = false;
     pin->hold_told = true;
@@ -116,10 +117,12 @@ void inputs_tick(uint64_t now_us, tell_function tell) {
     for (uint8_t number = 0; number < hal_pins; number++) {
         struct pin *pin = &pins[number];
         if (pin->moving && now_us - pin->changed_us >= pin->debounce_ms * 1000u) {
-            pin->moving = false;
+            bool silent = pin->settling && !is_state(pin); /* a pedal that is down at the start is not a press */
+            pin->moving = pin->settling = false;
             if (is_active(pin) != pin->active) {
                 pin->active = !pin->active;
-                switched(pin, tell);
+                if (silent) pin->since_us = pin->first_us;
+                else switched(pin, tell);
             }
         }
         if (!pin->hold_told && pin->active && now_us - pin->since_us >= hold_ms * 1000u) {
