@@ -10,18 +10,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from serial.tools import list_ports
-
 from cad_modules.registry import discover
 from edge_app.app import open_source
 from edge_app.config import CaptureCardSource, Config
+from edge_app.controller import controller_settings
 from edge_app.errors import EdgeCadError
 from edge_app.publisher import check_broker
+from firmware_bridge.bridge import Bridge
+from firmware_bridge.errors import PortLost
+from firmware_bridge.port import describe, open_serial_port, usb_ports
 from models.bundle import BUILT_IN_BUNDLES, Bundle, find_bundle
 from models.errors import ModelError
 
 FREE_BYTES: Final = 1_000_000_000
 """Less free space than this at the store is not enough for a day of reports with evidence."""
+CONTROLLER_S: Final = 3.0
+"""Longest wait for the microcontroller's answer."""
 EARLIEST_CLOCK: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """A clock before this was never set: this program did not exist then."""
 TIME_SYNCHRONISED: Final = Path("/run/systemd/timesync/synchronized")
@@ -74,10 +78,20 @@ def _source(config: Config) -> str:
 
 
 def _serial_port(config: Config) -> str:
-    ports = [f"{port.device} ({port.description})" for port in list_ports.comports() if port.vid is not None]
-    if not ports:
-        return "no USB controller is plugged in; the box works without foot switch and lamp"
-    return ", ".join(ports)
+    settings = config.serial
+    if not settings.device:
+        ports = ", ".join(describe(port) for port in usb_ports())
+        there = f"plugged in: {ports}" if ports else "none is plugged in"
+        return f"no controller is configured ({there}); the box works without foot switch and lamp"
+    bridge = Bridge(lambda: open_serial_port(settings.device), controller_settings(settings))
+    bridge.start()
+    try:
+        controller = bridge.wait_up(CONTROLLER_S).controller
+    except PortLost as error:
+        raise EdgeCadError(str(error)) from error
+    finally:
+        bridge.stop()
+    return f"{settings.device}: {controller} answers in {bridge.figures.round_trip_ms:.1f} ms"
 
 
 def _broker(config: Config) -> str:

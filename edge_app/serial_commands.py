@@ -122,7 +122,7 @@ def send(
         bridge = Bridge(open_port, settings, lamp=lambda: lamp)
         bridge.start()
         try:
-            _wait_up(bridge)
+            bridge.wait_up(UP_WITHIN_S)
             outcome = bridge.send(command).result()
             time.sleep(keep)
         finally:
@@ -197,14 +197,6 @@ def _port(
         fail(error, USAGE)
     except (PortLost, EmulatorUnavailable) as error:
         fail(error, MISSING)
-
-
-def _wait_up(bridge: Bridge) -> None:
-    until_s = time.monotonic() + UP_WITHIN_S
-    while bridge.state.state != "up":
-        if time.monotonic() > until_s:
-            raise PortLost(bridge.state.reason)
-        time.sleep(0.01)
 
 
 def _command(words: list[str]) -> Command:

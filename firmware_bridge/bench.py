@@ -8,7 +8,6 @@ from typing import Final, Protocol
 
 from firmware_bridge.bridge import Bridge
 from firmware_bridge.codes import EventKind, Lamp, PinRole
-from firmware_bridge.errors import PortLost
 from firmware_bridge.ledger import TimedEvent
 from firmware_bridge.messages import SetTiming
 from firmware_bridge.port import OpenPort
@@ -86,7 +85,7 @@ def measure_link(
     )
     bridge.start()
     try:
-        _wait_up(bridge)
+        bridge.wait_up(UP_WITHIN_S)
         time.sleep(SETTLE_S)
         taken.clear()  # what happened before
         lost_before = bridge.figures.events_lost
@@ -120,12 +119,6 @@ def measure_link(
         figures.damaged,
         round(max((event.uncertainty_ns for event in taken), default=0) / 1e6, 3),
     )
-
-
-def _wait_up(bridge: Bridge) -> None:
-    """Raises ``PortLost`` if the link does not come up."""
-    if not _wait_until(lambda: bridge.state.state == "up", UP_WITHIN_S):
-        raise PortLost(bridge.state.reason)
 
 
 def _wait_until(condition: Callable[[], bool], timeout_s: float = EVENT_WITHIN_S) -> bool:

@@ -129,6 +129,19 @@ class Bridge:
         """Begin."""
         self._thread.start()
 
+    def wait_up(self, timeout_s: float) -> LinkState:
+        """Wait until the controller was greeted.
+
+        Raises:
+            PortLost: It was not in this time; the text says why and the way out.
+        """
+        until_s = time.monotonic() + timeout_s
+        while self._state.state != "up":
+            if time.monotonic() > until_s or self._state.state == "failed":
+                raise PortLost(self._state.reason)
+            time.sleep(0.01)
+        return self._state
+
     def stop(self) -> None:
         """End the thread and let go of the port; commands that wait are reported as unanswered."""
         self._stopping.set()
