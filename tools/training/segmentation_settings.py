@@ -122,6 +122,7 @@ SETTINGS: Final = (
         name="fetal_head_segmentation",
         sets=("us_fetal_hc18",),
         labels=("head",),
+        epochs=40,
         augmentation=_FETAL_HEAD,
         # HC18's filled masks hold the outer half of the drawn line; the reference circumference is its middle.
         # Measured on the train split: an ellipse through the mask's edge is 5.7 px too long whatever its size; with
