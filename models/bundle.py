@@ -59,6 +59,10 @@ class Card(BaseModel):
     """Largest allowed difference to the golden outputs, in int8 steps."""
     temperature: float = Field(default=1.0, gt=0)
     """The logits are divided by this before SoftMax (classification)."""
+    features: int = Field(default=0, ge=0)
+    """Length of the feature vector, the network's second output; 0: it has none."""
+    files: dict[str, str] = Field(default_factory=dict)
+    """SHA-256 of each further file of the bundle that is read at run time."""
     input: InputSpec
     origin: str
     """The weights that training started from, with their licence."""
@@ -77,6 +81,8 @@ class Prediction:
     labels: tuple[str, ...]
     values: NDArray[np.float32]
     """Classification: logits / temperature, shape (labels,). Segmentation: probabilities, (rows, columns, labels)."""
+    features: NDArray[np.float32] | None = None
+    """What the logits are computed from, shape (card.features,); None if the network does not give it."""
 
     def channel(self, label: str) -> NDArray[np.float32]:
         """The probability map of one label, shape (rows, columns), at the network's output size."""
@@ -95,17 +101,11 @@ class Bundle:
         self.folder = folder
         self.card = read_card(folder)
         content = _read(folder / "model.tflite")
-        digest = hashlib.sha256(content).hexdigest()
-        if digest != self.card.sha256:
-            raise BundleRejected(
-                f"{folder / 'model.tflite'}: SHA-256 is {digest[:12]}..., the card says {self.card.sha256[:12]}...; "
-                "the file is damaged or was replaced: install edge-cad again or restore the bundle"
-            )
+        _check_hash(folder / "model.tflite", content, self.card.sha256)
         self._interpreter = _interpreter(content, threads, folder)
         self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+        self._output, self._features = self._outputs()
         self._check_tensors()
-        self._scale, self._zero_point = self._output["quantization"]
         self._check_golden()
 
     def infer(self, image: NDArray[np.uint8]) -> Prediction:
@@ -115,16 +115,56 @@ class Bundle:
             image: Gray (h, w) or BGR (h, w, 3), uint8, any size.
         """
         spec = self.card.input
-        quantised = self._invoke(network_input(image, spec.height, spec.width, spec.colour))
-        real = (quantised.astype(np.float32) - self._zero_point) * np.float32(self._scale)
+        self._invoke(network_input(image, spec.height, spec.width, spec.colour))
+        real = self._real(self._output)
+        features = self._real(self._features) if self._features else None
         if self.card.task == "classification":
-            return Prediction(self.card.labels, real / np.float32(self.card.temperature))
-        return Prediction(self.card.labels, 1 / (1 + np.exp(-real)))
+            return Prediction(self.card.labels, real / np.float32(self.card.temperature), features)
+        probabilities: NDArray[np.float32] = np.float32(1) / (np.float32(1) + np.exp(-real))
+        return Prediction(self.card.labels, probabilities, features)
 
-    def _invoke(self, batch: NDArray[np.int8]) -> NDArray[np.int8]:
+    def read(self, name: str) -> bytes:
+        """A further file of the bundle, checked against the card.
+
+        Raises:
+            BundleNotFound: It is missing, here or on the card.
+            BundleRejected: It is not the file that the card means.
+        """
+        if name not in self.card.files:
+            raise BundleNotFound(f"{self.folder.name}: the card lists no file {name!r}")
+        content = _read(self.folder / name)
+        _check_hash(self.folder / name, content, self.card.files[name])
+        return content
+
+    def _invoke(self, batch: NDArray[np.int8]) -> None:
         self._interpreter.set_tensor(self._input["index"], batch)
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output["index"])[0]  # type: ignore[no-any-return]
+
+    def _quantised(self, output: dict[str, Any]) -> NDArray[np.int8]:
+        return self._interpreter.get_tensor(output["index"])[0]  # type: ignore[no-any-return]
+
+    def _real(self, output: dict[str, Any]) -> NDArray[np.float32]:
+        scale, zero_point = output["quantization"]
+        return (self._quantised(output).astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+
+    def _outputs(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """The answer and, if the card says that there are any, the features: told apart by shape, for the converter
+        puts a network's outputs into an order of its own.
+        """
+        outputs = self._interpreter.get_output_details()
+        found = [tuple(output["shape"]) for output in outputs]
+        if len(outputs) != (2 if self.card.features else 1):
+            raise BundleRejected(
+                f"{self.folder.name}: outputs {found}; the card says {len(self.card.labels)} labels and "
+                f"{self.card.features} features"
+            )
+        if not self.card.features:
+            return outputs[0], None
+        shape = (1, self.card.features)
+        if found.count(shape) != 1:
+            raise BundleRejected(f"{self.folder.name}: outputs {found}; by the card one is {shape}, the features")
+        which = found.index(shape)
+        return outputs[1 - which], outputs[which]
 
     def _check_tensors(self) -> None:
         spec, name = self.card.input, self.folder.name
@@ -133,7 +173,8 @@ class Bundle:
             raise BundleRejected(
                 f"{name}: the network's input is {list(self._input['shape'])}, the card says {expected}"
             )
-        if self._input["dtype"] is not np.int8 or self._output["dtype"] is not np.int8:
+        outputs = [self._output, *([self._features] if self._features else [])]
+        if any(tensor["dtype"] is not np.int8 for tensor in (self._input, *outputs)):
             raise BundleRejected(f"{name}: the network is not int8 in and out")
         scale, zero_point = self._input["quantization"]
         if abs(scale - INPUT_SCALE) > 1e-6 or zero_point != 0:
@@ -145,20 +186,23 @@ class Bundle:
 
     def _check_golden(self) -> None:
         path = self.folder / "golden" / "vectors.npz"
+        checked = [("outputs", self._output), *([("features", self._features)] if self._features else [])]
         try:
             with np.load(path, allow_pickle=False) as golden:
-                inputs, outputs = golden["inputs"], golden["outputs"]
+                inputs, expected = golden["inputs"], [golden[name] for name, _ in checked]
         except FileNotFoundError as error:
             raise BundleNotFound(f"{path}: the golden vectors are missing: install edge-cad again") from error
         except (OSError, ValueError, KeyError) as error:
             raise BundleRejected(f"{path}: cannot be read ({error}): install edge-cad again") from error
-        for number, (batch, expected) in enumerate(zip(inputs, outputs, strict=True)):
-            difference = int(np.abs(self._invoke(batch[np.newaxis]).astype(np.int16) - expected).max())
-            if difference > self.card.golden_tolerance:
-                raise BundleRejected(
-                    f"{self.folder.name}: golden vector {number} differs by {difference} steps "
-                    f"(allowed {self.card.golden_tolerance}): this machine computes the network wrongly"
-                )
+        for number, (batch, *vectors) in enumerate(zip(inputs, *expected, strict=True)):
+            self._invoke(batch[np.newaxis])
+            for vector, (name, output) in zip(vectors, checked, strict=True):
+                difference = int(np.abs(self._quantised(output).astype(np.int16) - vector).max())
+                if difference > self.card.golden_tolerance:
+                    raise BundleRejected(
+                        f"{self.folder.name}: golden vector {number} ({name}) differs by {difference} steps "
+                        f"(allowed {self.card.golden_tolerance}): this machine computes the network wrongly"
+                    )
 
 
 def read_card(folder: Path) -> Card:
@@ -189,6 +233,15 @@ def find_bundle(name: str, folders: tuple[Path, ...] = ()) -> Path:
             return parent / name
     places = ", ".join(str(parent) for parent in (*folders, BUILT_IN_BUNDLES))
     raise BundleNotFound(f"no model bundle {name!r} in {places}")
+
+
+def _check_hash(path: Path, content: bytes, expected: str) -> None:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != expected:
+        raise BundleRejected(
+            f"{path}: SHA-256 is {digest[:12]}..., the card says {expected[:12]}...; "
+            "the file is damaged or was replaced: install edge-cad again or restore the bundle"
+        )
 
 
 def _read(path: Path) -> bytes:

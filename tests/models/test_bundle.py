@@ -52,6 +52,48 @@ def test_two_answers_do_not_share_memory() -> None:
     assert np.array_equal(kept, first)
 
 
+def test_features_come_with_the_logits_that_follow_from_them() -> None:
+    bundle = Bundle(BUILT_IN_BUNDLES / "router")
+    first, second = (bundle.infer(np.full((64, 64), level, np.uint8)).features for level in (0, 200))
+    assert first is not None and second is not None
+    assert first.shape == (bundle.card.features,)
+    assert first.min() >= 0  # a mean of ReLU6
+    assert not np.array_equal(first, second)
+
+
+def test_segmentation_gives_no_features() -> None:
+    assert Bundle(BUILT_IN_BUNDLES / "chest_segmentation").infer(np.zeros((64, 64), np.uint8)).features is None
+
+
+@pytest.mark.parametrize("features", [0, 1281])
+def test_card_with_other_features_than_the_network_is_refused(router: Path, features: int) -> None:
+    edit_card(router, "features = 1280", f"features = {features}")
+    with pytest.raises(BundleRejected, match="features"):
+        Bundle(router)
+
+
+def test_features_that_differ_from_their_golden_vectors_are_refused(router: Path) -> None:
+    path = router / "golden" / "vectors.npz"
+    with np.load(path) as golden:
+        vectors = dict(golden)
+    vectors["features"][2].flat[7] ^= 1
+    np.savez_compressed(path, **vectors)
+    with pytest.raises(BundleRejected, match=r"golden vector 2 \(features\)"):
+        Bundle(router)
+
+
+def test_further_file_is_read_only_if_it_is_the_one_on_the_card(router: Path) -> None:
+    (router / "more.npz").write_bytes(b"content")
+    with pytest.raises(BundleNotFound, match=r"more\.npz"):
+        Bundle(router).read("more.npz")
+    edit_card(router, "[files]", f'[files]\n"more.npz" = "{hashlib.sha256(b"content").hexdigest()}"')
+    bundle = Bundle(router)
+    assert bundle.read("more.npz") == b"content"
+    (router / "more.npz").write_bytes(b"contents")
+    with pytest.raises(BundleRejected, match="SHA-256"):
+        bundle.read("more.npz")
+
+
 def test_damaged_network_is_refused_by_its_hash(router: Path) -> None:
     content = bytearray((router / "model.tflite").read_bytes())
     content[len(content) // 2] ^= 1
@@ -83,9 +125,9 @@ def test_missing_golden_vectors_are_named(router: Path) -> None:
 def test_network_that_computes_otherwise_than_its_golden_vectors_is_refused(router: Path) -> None:
     path = router / "golden" / "vectors.npz"
     with np.load(path) as golden:
-        inputs, outputs = golden["inputs"], golden["outputs"].copy()
-    outputs[0].flat[0] ^= 1
-    np.savez_compressed(path, inputs=inputs, outputs=outputs)
+        vectors = dict(golden)
+    vectors["outputs"][0].flat[0] ^= 1
+    np.savez_compressed(path, **vectors)
     with pytest.raises(BundleRejected, match="golden vector 0"):
         Bundle(router)
 

@@ -32,7 +32,8 @@ def write_bundle(
 
     Args:
         folder: Created if needed; ``README.md`` and other files in it stay.
-        model: Keras model, input float32 (n, height, width, channels) = (uint8 - 128) / 128, one output: logits.
+        model: Keras model, input float32 (n, height, width, channels) = (uint8 - 128) / 128; output: logits, or
+            ``[logits, features]`` with the features' number in ``card_fields``.
         representative: Batches (n, height, width, channels) of pictures of the training split, uint8. The converter
             takes the ranges of all activations from them.
         golden_inputs: Drawn pictures, shape (n, height, width, channels), uint8; never images of a data set.
@@ -46,7 +47,8 @@ def write_bundle(
     (folder / "golden").mkdir(parents=True, exist_ok=True)
     (folder / "model.tflite").write_bytes(content)
     inputs = np.bitwise_xor(golden_inputs, UINT8_TO_INT8).view(np.int8)
-    np.savez_compressed(folder / "golden" / "vectors.npz", inputs=inputs, outputs=_run(content, inputs))
+    answers = _run(content, inputs, card_fields.get("features", 0))
+    np.savez_compressed(folder / "golden" / "vectors.npz", inputs=inputs, **answers)
     fields = {
         **card_fields,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -83,15 +85,21 @@ def to_int8(model: Any, representative: Iterable[NDArray[np.uint8]]) -> bytes:
         return bytes(converter.convert())
 
 
-def _run(content: bytes, inputs: NDArray[np.int8]) -> NDArray[np.int8]:
+def _run(content: bytes, inputs: NDArray[np.int8], features: int) -> dict[str, NDArray[np.int8]]:
+    """The network's int8 answers: ``outputs``, and ``features`` if it gives any."""
     interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
-    outputs = []
+    names = {
+        "features" if features and output["shape"][-1] == features else "outputs": output["index"]
+        for output in interpreter.get_output_details()
+    }
+    answers: dict[str, list[NDArray[np.int8]]] = {name: [] for name in names}
     for image in inputs:
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[np.newaxis])
         interpreter.invoke()
-        outputs.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])
-    return np.stack(outputs)
+        for name, index in names.items():
+            answers[name].append(interpreter.get_tensor(index)[0])
+    return {name: np.stack(values) for name, values in answers.items()}
 
 
 def write_card(folder: Path, card: Card) -> None:

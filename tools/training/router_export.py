@@ -23,6 +23,8 @@ from tools.training.nothing import draw_nothing, speckle_phantom
 from tools.training.router_batches import LABELS, STORED_SIDE, to_network
 
 VERSION: Final = "1.0.0"
+FEATURE_LAYER: Final = "mean"
+"""The mean over the picture: what the logits are computed from, and the network's second output."""
 REPRESENTATIVE_PER_SET: Final = 20
 RANDOM_VARIANTS: Final = 1
 """Of each validation picture, beside the picture itself, when temperature and thresholds are chosen."""
@@ -44,12 +46,15 @@ LIMITS: Final = (
 
 def export(model: Any, rows: list[Row], folder: Path, out: Path, seed: int) -> Card:
     """Write the bundle and ``out/float.tflite``, then set temperature and thresholds on the validation split."""
+    import keras
+
     cv2.setNumThreads(1)
     side = int(model.input_shape[1])
     trained_on = [row for row in rows if row.split == "train"]
+    features = model.get_layer(FEATURE_LAYER).output
     write_bundle(
         folder,
-        model,
+        keras.Model(model.input, [model.output, features]),
         representative(trained_on, side, seed),
         golden_inputs(side),
         name="router",
@@ -57,6 +62,7 @@ def export(model: Any, rows: list[Row], folder: Path, out: Path, seed: int) -> C
         task="classification",
         summary="Says which of nine kinds of ultrasound and X-ray pictures is shown, or none.",
         labels=LABELS,
+        features=int(features.shape[-1]),
         golden_tolerance=0,
         origin=mobilenet.ORIGIN,
         weights_use="research and other non-commercial use: CAMUS, JSRT, RSNA hands, part of POCUS allow no more",
