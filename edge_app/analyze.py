@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cad_modules.contract import CATEGORIES
 from edge_app.app import make_analyzer, make_classifier, make_registry
+from edge_app.background import Background
 from edge_app.config import Config
 from edge_app.errors import UnreadableImage
 from edge_app.messages import Report
@@ -74,9 +75,15 @@ def analyze_paths(
     classifier: Classifies = make_classifier(config)
     if category is not None:
         classifier = GivenCategory(category, classifier)
-    with make_analyzer(config) as analyzer, open_path(present, on_error=on_error) as source:
-        pipeline = Pipeline(config.device.id, classifier, make_registry(config), analyzer, deliver, interval_s)
+    with (
+        make_analyzer(config) as analyzer,
+        Background("reports") as reports,
+        open_path(present, on_error=on_error) as source,
+    ):
+        registry, submit = make_registry(config), reports.submit
+        pipeline = Pipeline(config.device.id, classifier, registry, analyzer, deliver, interval_s, submit=submit)
         pipeline.run(_with_spacing(frame, mm_per_pixel) for frame in prefetched(source.frames()))
+        reports.wait()
 
 
 def _with_spacing(frame: Frame, mm_per_pixel: float | None) -> Frame:

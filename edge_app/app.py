@@ -15,6 +15,7 @@ from typing import Final, Self
 
 from cad_modules.registry import Registry, discover
 from edge_app.analysis import Analyzer
+from edge_app.background import Background
 from edge_app.classifier import Classifier
 from edge_app.config import CaptureCardSource, Config, SourceConfig, StoreConfig, StreamUrlSource
 from edge_app.controller import Controller
@@ -142,6 +143,7 @@ class Service:
             alarm_s = config.store.unsent_alarm_hours * 3600
             self._keeper = Keeper(self.store, retention, self._stopping, self.publisher.health_changed, alarm_s)
             self._analyzer = self._parts.enter_context(make_analyzer(config))
+            self._reports = self._parts.enter_context(Background("reports"))
             self.pipeline = Pipeline(
                 config.device.id,
                 classifier,
@@ -151,6 +153,7 @@ class Service:
                 config.analysis.interval_s,
                 live=self._source.live,
                 evidence=make_evidence(config, self._models),
+                submit=self._reports.submit,
             )
             self.controller = self._make_controller(open_port)
         except BaseException:
@@ -195,6 +198,7 @@ class Service:
                 self.pipeline.close_view()
             self._stopping.wait(pause_s)
             pause_s = min(2 * pause_s, REOPEN_LONGEST_S)
+        self._reports.wait()
         self._set_capture("stopped", "")
 
     def stop(self) -> None:

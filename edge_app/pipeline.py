@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from cad_modules.contract import CadModule
 from cad_modules.registry import Registry
 from edge_app import reporting, routing, screen, views
+from edge_app.background import Job, run_now
 from edge_app.messages import Report, Trigger
 from edge_app.motion import Motion
 from edge_app.records import Analysis, Classification, Evidence, Frame, Picture, Plan
@@ -58,7 +59,7 @@ class Progress:
     reported_s: float = 0.0
     """When that was, on the monotonic clock."""
     busy_since_s: float | None = None
-    """Since when a picture is worked on, on the monotonic clock; None: the next one is waited for."""
+    """Since when a report is made, on the monotonic clock; None: none is."""
     state: str = "starting"
     reason: str = "waiting for the first picture"
 
@@ -75,6 +76,8 @@ class Pipeline:
         live: True for a source that shows one view after the other: a cut starts a new view. False for files: a clip
             is one view.
         evidence: Makes the files that are kept beside a report; None: nothing is.
+        submit: Runs the modules and makes the reports, in order: at once, or in the background, so that the router goes
+            on meanwhile.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Pipeline:
         interval_s: float = 1.0,
         live: bool = False,
         evidence: KeepsEvidence | None = None,
+        submit: Callable[[Job], None] = run_now,
     ) -> None:
         self._device_id = device_id
         self._classifier = classifier
@@ -96,6 +100,7 @@ class Pipeline:
         self._interval_s = interval_s
         self._live = live
         self._evidence = evidence
+        self._submit = submit
         self._motion = Motion()
         self._view: View | None = None
         self._next_sequence = 0
@@ -121,14 +126,7 @@ class Pipeline:
 
     def process(self, frame: Frame) -> None:
         """Process one frame, after those that were asked for."""
-        self.progress.busy_since_s = time.monotonic()
-        try:
-            self._report_asked()
-            self._process(frame)
-        finally:
-            self.progress.busy_since_s = None
-
-    def _process(self, frame: Frame) -> None:
+        self._report_asked()
         started = time.perf_counter()
         picture = screen.look(frame)
         timing_ms = {"screen": _since(started)}
@@ -138,7 +136,7 @@ class Pipeline:
         self.progress.state, self.progress.reason = picture.state, picture.reason
         if frame.clip_id is None:
             self.close_view()
-            self._report(Candidate(picture, self._classify(picture, timing_ms), 0.0), timing_ms)
+            self._report(Candidate(picture, self._classify(picture, timing_ms), 0.0), timing_ms, None)
         else:
             self._follow(picture, timing_ms)
 
@@ -166,7 +164,7 @@ class Pipeline:
             if chosen is candidate and change == "same":
                 # The report says what the network says of this very frame, so that it can be made again from it.
                 chosen = replace(chosen, classification=self._classify(picture, timing_ms))
-            view.keep(self._report(chosen, timing_ms if chosen.picture is picture else {}))
+            self._report(chosen, timing_ms if chosen.picture is picture else {}, view)
 
     def _report_asked(self) -> None:
         while self._asked:
@@ -175,9 +173,7 @@ class Pipeline:
             picture = screen.look(frame)
             timing_ms = {"screen": _since(started)}
             candidate = Candidate(picture, self._classify(picture, timing_ms), 0.0)
-            analyses = self._report(candidate, timing_ms, trigger)
-            if self._view is not None:
-                self._view.keep(analyses)
+            self._report(candidate, timing_ms, self._view, trigger)
 
     def close_view(self) -> None:
         """Analyse what is still asked for or due of the current view and report on it as a whole, if it moved."""
@@ -186,9 +182,9 @@ class Pipeline:
         if view is None:
             return
         for chosen in view.flush():
-            view.keep(self._report(chosen, {}))
+            self._report(chosen, {}, view)
         if view.is_clip:
-            self._send(reporting.build_clip_report(self._device_id, view))
+            self._submit(lambda: self._send(reporting.build_clip_report(self._device_id, view)))
 
     def _classify(self, picture: Picture, timing_ms: dict[str, float]) -> Classification:
         if picture.state in NO_RESULT:
@@ -199,19 +195,32 @@ class Pipeline:
         return classification
 
     def _report(
-        self, candidate: Candidate, timing_ms: dict[str, float], trigger: Trigger | None = None
-    ) -> tuple[Analysis, ...]:
-        started = time.perf_counter()
-        plan = routing.choose_modules(candidate.classification, self._registry)
-        analyses = self._analyzer.analyze(plan, candidate.picture)
-        timing_ms = {**timing_ms, "analysis": _since(started)}
-        frame = candidate.picture.frame
-        report = reporting.build_report(self._device_id, frame, candidate.classification, analyses, timing_ms, trigger)
-        if self._evidence is None:
-            self._send(report)
-        else:
-            self._send(report, self._evidence.make(candidate.picture, plan.modules, analyses))
-        return analyses
+        self, candidate: Candidate, timing_ms: dict[str, float], view: View | None, trigger: Trigger | None = None
+    ) -> None:
+        """Have a picture analysed and reported on; the view remembers what was found."""
+        if view is not None:
+            view.chosen += 1
+        self._submit(lambda: self._make_report(candidate, dict(timing_ms), view, trigger))
+
+    def _make_report(
+        self, candidate: Candidate, timing_ms: dict[str, float], view: View | None, trigger: Trigger | None
+    ) -> None:
+        self.progress.busy_since_s = time.monotonic()
+        try:
+            started = time.perf_counter()
+            plan = routing.choose_modules(candidate.classification, self._registry)
+            analyses = self._analyzer.analyze(plan, candidate.picture)
+            timing_ms["analysis"] = _since(started)
+            frame, found = candidate.picture.frame, candidate.classification
+            report = reporting.build_report(self._device_id, frame, found, analyses, timing_ms, trigger)
+            if view is not None:
+                view.keep(analyses)
+            if self._evidence is None:
+                self._send(report)
+            else:
+                self._send(report, self._evidence.make(candidate.picture, plan.modules, analyses))
+        finally:
+            self.progress.busy_since_s = None
 
     def _send(self, report: Report, *evidence: tuple[Evidence, ...]) -> None:
         self._deliver(report, *evidence)

@@ -36,7 +36,10 @@ class View:
     interval_s: float
     """One frame is analysed in each interval of this length, the sharpest of the accepted ones."""
     frames: int = 0
+    chosen: int = 0
+    """Frames that were given to the modules; the pipeline counts them."""
     analysed: int = 0
+    """Frames that the modules have answered on."""
     moved: bool = False
     last: Candidate | None = None
     _best: Candidate | None = None
@@ -89,7 +92,7 @@ class View:
     def flush(self) -> Iterator[Candidate]:
         """Yields the best frame of the interval that has not ended yet, if it moved or nothing was analysed so far."""
         best, self._best = self._best, None
-        if best is not None and (self.moved or not self.analysed):
+        if best is not None and (self.moved or not self.chosen):
             yield best
 
     def keep(self, analyses: tuple[Analysis, ...]) -> None:

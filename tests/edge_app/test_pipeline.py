@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from threading import Event
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 
 from cad_modules.contract import CadModule, Finding, Findings
 from cad_modules.registry import Registry
+from edge_app.background import Background
 from edge_app.messages import Report
 from edge_app.pipeline import Pipeline
 from edge_app.records import Analysis, Frame, Picture, Plan
@@ -164,3 +166,29 @@ def test_last_view_is_reported_when_the_source_fails() -> None:
     with pytest.raises(OSError, match="unplugged"):
         box.pipeline.run(failing())
     assert box.scopes() == ["frame", "clip"]
+
+
+def test_router_goes_on_while_a_module_takes_its_time() -> None:
+    box = Box()
+    free = Event()
+    slow = FakeAnalyzer()
+    fast_analyze = slow.analyze
+
+    def analyze(plan: Plan, picture: Picture) -> tuple[Analysis, ...]:
+        assert free.wait(10)
+        return fast_analyze(plan, picture)
+
+    slow.analyze = analyze  # type: ignore[method-assign]
+    with Background("test") as background:
+        pipeline = Pipeline(
+            "cart-7", box.router, REGISTRY, slow, box.reports.append, interval_s=0.5, submit=background.submit
+        )
+        for item in moving(1.2):
+            pipeline.process(item)
+        assert len(box.router.asked) == 30 and box.reports == []
+        assert pipeline.progress.busy_since_s is not None
+        free.set()
+        pipeline.close_view()
+        background.wait()
+    assert box.scopes() == ["frame", "frame", "frame", "clip"]
+    assert box.reports[-1].clip is not None and box.reports[-1].clip.analysed == 3

@@ -1,0 +1,64 @@
+"""Do work in order in a second thread, with little of it waiting."""
+
+import queue
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self, TypeAlias
+
+Job: TypeAlias = Callable[[], None]
+
+WAITING_JOBS: Final = 2
+"""Each holds a frame; with more of them waiting, whoever submits waits too."""
+
+
+def run_now(job: Job) -> None:
+    """Do it at once, in the caller's thread: the simplest of all ways to submit a job."""
+    job()
+
+
+class Background:
+    """Runs jobs one by one, in the order in which they were submitted, while it is entered.
+
+    An error of a job ends the work: those behind it are not run, and the next ``submit`` or ``wait`` raises it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._jobs: queue.Queue[Job | None] = queue.Queue(WAITING_JOBS)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Run what was submitted, then end the thread."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def submit(self, job: Job) -> None:
+        """Run the job after those before it; waits while too many wait."""
+        self._raise_error()
+        self._jobs.put(job)
+
+    def wait(self) -> None:
+        """Wait until everything submitted so far is done."""
+        self._jobs.join()
+        self._raise_error()
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                if self._error is None:
+                    job()
+            except BaseException as error:
+                self._error = error
+            finally:
+                self._jobs.task_done()

@@ -1,0 +1,58 @@
+import threading
+import time
+
+import pytest
+
+from edge_app.background import Background
+
+
+def test_jobs_run_in_order_in_one_other_thread() -> None:
+    done: list[tuple[int, int]] = []
+    with Background("test") as background:
+        for number in range(20):
+            background.submit(lambda number=number: done.append((number, threading.get_ident())))  # type: ignore[misc]
+        background.wait()
+        assert [number for number, _ in done] == list(range(20))
+    assert {thread for _, thread in done} != {threading.get_ident()} and len({thread for _, thread in done}) == 1
+
+
+def test_who_submits_too_much_waits() -> None:
+    free = threading.Event()
+    submitted: list[int] = []
+
+    def submit_many(background: Background) -> None:
+        for number in range(6):
+            background.submit(free.wait)  # type: ignore[arg-type]
+            submitted.append(number)
+
+    with Background("test") as background:
+        submitter = threading.Thread(target=submit_many, args=(background,))
+        submitter.start()
+        time.sleep(0.2)
+        assert len(submitted) == 3  # one runs, two wait
+        free.set()
+        submitter.join(5)
+        assert len(submitted) == 6
+
+
+def test_error_of_a_job_is_raised_to_who_submits_next_and_nothing_runs_behind_it() -> None:
+    ran: list[str] = []
+
+    def fail() -> None:
+        raise ValueError("disk on fire")
+
+    with Background("test") as background:
+        background.submit(fail)
+        with pytest.raises(ValueError, match="disk on fire"):
+            background.wait()
+        with pytest.raises(ValueError, match="disk on fire"):
+            background.submit(lambda: ran.append("never"))
+    assert ran == []
+
+
+def test_leaving_finishes_what_was_submitted() -> None:
+    done: list[int] = []
+    with Background("test") as background:
+        background.submit(lambda: time.sleep(0.1))
+        background.submit(lambda: done.append(1))
+    assert done == [1]
