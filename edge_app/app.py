@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from cad_modules.registry import Registry, discover
+from edge_app.amendments import ClockWatch
 from edge_app.analysis import Analyzer
 from edge_app.background import Background
 from edge_app.classifier import Classifier
@@ -142,6 +143,7 @@ class Service:
             self.publisher = Publisher(config.mqtt, self.store, self._status(), self.health, on_command=self._command)
             alarm_s = config.store.unsent_alarm_hours * 3600
             self._keeper = Keeper(self.store, retention, self._stopping, self.publisher.health_changed, alarm_s)
+            self._clock_watch = ClockWatch(self.store, config.device.id, self.publisher.amendment_kept)
             self._analyzer = self._parts.enter_context(make_analyzer(config))
             self._reports = self._parts.enter_context(Background("reports"))
             self.pipeline = Pipeline(
@@ -208,6 +210,7 @@ class Service:
 
     def health(self) -> Health:
         """How every part does now."""
+        self._clock_watch.look()
         counts, progress = self.store.counts(), self.pipeline.progress
         kept = self._keeper.state(counts.oldest_unsent_at)
         return Health(
@@ -239,6 +242,7 @@ class Service:
             if self.controller is not None and not isinstance(self._source, LiveSource):
                 self.controller.see(frame)
             yield frame
+            self._clock_watch.look()
             if self.controller is not None and self.controller.failed:
                 raise RuntimeError(self.controller.link().reason)
             if self.publisher.state.state == "failed":

@@ -1,56 +1,34 @@
-"""What leaves and reaches the box over MQTT: the payloads, field by field, and the topics they travel on.
+"""What leaves the box over MQTT: the payloads, field by field; what reaches it, and the topics, by their names.
 
 A payload's ``schema`` names its shape and version. Within a version fields are only added, never changed or removed.
 """
 
-import re
-from typing import Annotated, Final, Literal, TypeAlias, TypeVar
+from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from edge_app.identifiers import uuid7 as uuid7  # messages need new ids wherever they are made
-
-DISCLAIMER: Final = "for research use; not for diagnosis"
-ROOT_TOPIC: Final = "edge-cad/v1"
-DEVICE_ID_PATTERN: Final = r"^[A-Za-z0-9_-]{1,64}$"
-WORD_PATTERN: Final = r"^[a-z][a-z0-9_]{0,63}$"
-UUID7_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
-
-DeviceId: TypeAlias = Annotated[str, Field(pattern=DEVICE_ID_PATTERN)]
-Word: TypeAlias = Annotated[str, Field(pattern=WORD_PATTERN)]
-Uuid7: TypeAlias = Annotated[str, Field(pattern=UUID7_PATTERN)]
-Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-UnitFraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-Milliseconds: TypeAlias = Annotated[float, Field(ge=0)]
-Point: TypeAlias = tuple[float, float]
-
-MessageType = TypeVar("MessageType", bound="Message")
-
-
-class Message(BaseModel):
-    """Base of every payload and part of one: immutable, no unknown fields, finite numbers only."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        allow_inf_nan=False,
-        populate_by_name=True,
-        use_attribute_docstrings=True,
-        json_schema_serialization_defaults_required=True,  # a published payload has every field
-    )
-
-    def to_json(self) -> str:
-        """The payload as it is published."""
-        return self.model_dump_json(by_alias=True)
-
-    @classmethod
-    def from_json(cls: type[MessageType], payload: str | bytes) -> MessageType:
-        """Read a payload.
-
-        Raises:
-            pydantic.ValidationError: It does not follow the schema.
-        """
-        return cls.model_validate_json(payload)
+from edge_app.message_base import DEVICE_ID_PATTERN as DEVICE_ID_PATTERN
+from edge_app.message_base import DISCLAIMER as DISCLAIMER
+from edge_app.message_base import ROOT_TOPIC as ROOT_TOPIC
+from edge_app.message_base import UUID7_PATTERN as UUID7_PATTERN
+from edge_app.message_base import WORD_PATTERN as WORD_PATTERN
+from edge_app.message_base import DeviceId as DeviceId
+from edge_app.message_base import Message as Message
+from edge_app.message_base import Milliseconds as Milliseconds
+from edge_app.message_base import Point as Point
+from edge_app.message_base import Sha256 as Sha256
+from edge_app.message_base import UnitFraction as UnitFraction
+from edge_app.message_base import Uuid7 as Uuid7
+from edge_app.message_base import Word as Word
+from edge_app.message_base import device_topic as device_topic
+from edge_app.message_base import report_topic as report_topic
+from edge_app.messages_received import COMMAND as COMMAND
+from edge_app.messages_received import Command as Command
+from edge_app.messages_received import Receipt as Receipt
+from edge_app.messages_received import Replay as Replay
+from edge_app.messages_received import SetView as SetView
+from edge_app.messages_received import TakePicture as TakePicture
 
 
 class FrameInfo(Message):
@@ -183,6 +161,18 @@ class Trigger(Message):
     """The event happened at most so much earlier or later."""
 
 
+class ClockInfo(Message):
+    """When a report was made, by clocks that never jump; a box has no battery to keep the time."""
+
+    boot_id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+    """One start of the machine."""
+    monotonic_ns: int = Field(ge=0)
+    """Since about that start. Within one boot, reports with a greater value were made later."""
+    trusted: bool
+    """True: the machine's clock had been set from the network, and ``created_at`` is right. False: an amendment may
+    follow."""
+
+
 class Report(Message):
     """Everything the box found in one picture or clip."""
 
@@ -191,6 +181,9 @@ class Report(Message):
     """Stays the same when a report is sent again."""
     device_id: DeviceId
     created_at: AwareDatetime
+    """By the machine's clock; see ``clock`` for what that is worth."""
+    clock: ClockInfo | None = None
+    """Null in reports of versions that did not say."""
     scope: Literal["frame", "clip"]
     source: str
     """As given by the user, without credentials."""
@@ -307,6 +300,21 @@ class Health(Message):
         return tuple(PartState(state=part.state, reason=part.reason) for part in parts)
 
 
+class Amendment(Message):
+    """The clock was set: the true time of every report of this boot that was not trusted.
+
+    It is ``at`` - (``monotonic_ns`` - the report's ``clock.monotonic_ns``).
+    """
+
+    schema_name: Literal["edge-cad/amendment/1"] = Field(default="edge-cad/amendment/1", alias="schema")
+    device_id: DeviceId
+    boot_id: str
+    """Of the reports' ``clock``."""
+    at: AwareDatetime
+    """True wall time at ``monotonic_ns``."""
+    monotonic_ns: int = Field(ge=0)
+
+
 class Event(Message):
     """Something that happened."""
 
@@ -318,61 +326,3 @@ class Event(Message):
     text: str
     """In plain words, for a person."""
     details: dict[Word, str | int | float | bool] = Field(default_factory=dict)
-
-
-class Receipt(Message):
-    """An application says what became of a report; published by it on the box's receipt topic."""
-
-    schema_name: Literal["edge-cad/receipt/1"] = Field(default="edge-cad/receipt/1", alias="schema")
-    report_id: Uuid7
-    status: Literal["stored", "refused"]
-    reason: str = ""
-    application: str = ""
-    """Who says so."""
-
-
-class TakePicture(Message):
-    """Analyse the picture that is on the screen now."""
-
-    command: Literal["take_picture"]
-    command_id: str = Field(min_length=1, max_length=64)
-
-
-class Replay(Message):
-    """Send the reports made after a moment again, with the same report ids."""
-
-    command: Literal["replay"]
-    command_id: str = Field(min_length=1, max_length=64)
-    after: AwareDatetime
-
-
-class SetView(Message):
-    """Name the view that the following pictures belong to."""
-
-    command: Literal["set_view"]
-    command_id: str = Field(min_length=1, max_length=64)
-    view: str = Field(min_length=1, max_length=64)
-
-
-Command: TypeAlias = Annotated[TakePicture | Replay | SetView, Field(discriminator="command")]
-"""What an application may ask of the box; published by it on the box's command topic."""
-
-COMMAND: Final[TypeAdapter[TakePicture | Replay | SetView]] = TypeAdapter(Command)
-"""Reads and describes a ``Command``."""
-
-
-def device_topic(device_id: str, *levels: str) -> str:
-    """The topic ``edge-cad/v1/<device>/<level>/...``.
-
-    Raises:
-        ValueError: The device id or a level has other characters than letters, digits, ``_`` and ``-``.
-    """
-    for level in (device_id, *levels):
-        if not re.fullmatch(DEVICE_ID_PATTERN.strip("^$"), level):
-            raise ValueError(f"{level!r} cannot be part of a topic: 1 to 64 letters, digits, '_' or '-'")
-    return "/".join((ROOT_TOPIC, device_id, *levels))
-
-
-def report_topic(device_id: str, category: str) -> str:
-    """Where reports go: a category, ``ambiguous`` or ``none``; see ``Report.topic_category``."""
-    return device_topic(device_id, "report", category)

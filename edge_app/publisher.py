@@ -15,23 +15,24 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
+from edge_app.amendments import AmendmentOutbox
 from edge_app.broker_connection import Acknowledgement, BrokerConnection, Message
 from edge_app.broker_problems import REPORT_REFUSALS, BrokerProblem
 from edge_app.config import MqttConfig
 from edge_app.errors import EdgeCadError
 from edge_app.inbox import Inbox
 from edge_app.messages import (
+    Amendment,
     Command,
     Event,
     Health,
     PartState,
     Receipt,
-    Report,
     Status,
     device_topic,
-    report_topic,
 )
 from edge_app.outbox import Outbox
+from edge_app.outgoing import message_of, report_message
 from edge_app.store import Store, UnsentReport
 from edge_app.waker import Waker
 
@@ -100,10 +101,11 @@ class Publisher:
         self._stopping = threading.Event()
         self._flush_until = 0.0
         self._health_asked = threading.Event()
+        self._amendments = AmendmentOutbox(store)
         self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
         receipt_timeout_s = settings.receipt_timeout_s if settings.delivery == "receipt" else None
         self._outbox = Outbox(store, settings.in_flight, self._report_refused, receipt_timeout_s)
-        self._on_way: dict[int, UnsentReport | Event | None] = {}
+        self._on_way: dict[int, UnsentReport | Amendment | Event | None] = {}
         """By message id; None: a status or health."""
         self._next_health_at = 0.0
         self._last_states: tuple[PartState, ...] = ()
@@ -144,6 +146,11 @@ class Publisher:
         self._health_asked.set()
         self._waker.wake()
 
+    def amendment_kept(self) -> None:
+        """Send the amendment that was just put into the store, now or when the broker is there."""
+        self._amendments.ask()
+        self._waker.wake()
+
     def _run(self) -> None:
         failures = 0
         self._set_state("connecting", "")
@@ -175,6 +182,7 @@ class Publisher:
         """Use a connection until it ends or the publisher is stopped."""
         self._on_way.clear()
         self._outbox.connection_opened()
+        self._amendments.ask()
         self._publish_status(connection, self._online)
         self._next_health_at = 0.0
         for name in ("command", "receipt"):
@@ -207,11 +215,12 @@ class Publisher:
         room = connection.receive_maximum - len(self._on_way)
         if room > 0 and self._publish_health(connection):
             room -= 1
+        for amendment in self._amendments.next() if room > 0 else ():
+            self._on_way[connection.publish(message_of(amendment))] = amendment
+            room -= 1
         while room > 0 and self._events:
             event = self._events.popleft()
-            topic = device_topic(self._device_id, "event")
-            message = Message(topic, event.to_json(), user_properties=(("schema", event.schema_name),))
-            self._on_way[connection.publish(message)] = event
+            self._on_way[connection.publish(message_of(event))] = event
             room -= 1
         for report in self._outbox.next(room):
             self._publish_report(connection, report)
@@ -221,25 +230,14 @@ class Publisher:
         if limit is not None and size > limit:
             self._outbox.refused(report, f"the report has {size} bytes, and the broker takes {limit}: raise its limit")
             return
-        message = Message(
-            report_topic(report.device_id, report.category),
-            report.body,
-            user_properties=(("schema", Report.model_fields["schema_name"].default), ("report_id", report.report_id)),
-            expiry_s=self._settings.report_expiry_s,
-        )
+        message = report_message(report, self._settings.report_expiry_s)
         self._on_way[connection.publish(message)] = report
 
     def _publish_status(self, connection: BrokerConnection, status: Status) -> None:
-        self._on_way[connection.publish(self._status_message(status))] = None
-
-    def _status_message(self, status: Status) -> Message:
-        topic = device_topic(self._device_id, "status")
-        return Message(topic, status.to_json(), retain=True, user_properties=(("schema", status.schema_name),))
+        self._on_way[connection.publish(message_of(status))] = None
 
     def _will(self) -> Message:
-        return self._status_message(
-            self._online.model_copy(update={"state": "offline", "reason": "the connection was lost"})
-        )
+        return message_of(self._online.model_copy(update={"state": "offline", "reason": "the connection was lost"}))
 
     def _publish_health(self, connection: BrokerConnection) -> bool:
         """Publish the health if it is due, or asked for and changed."""
@@ -257,9 +255,7 @@ class Publisher:
             return False
         self._last_states = health.states()
         self._next_health_at = time.monotonic() + self._settings.health_interval_s
-        topic = device_topic(self._device_id, "health")
-        message = Message(topic, health.to_json(), retain=True, user_properties=(("schema", health.schema_name),))
-        self._on_way[connection.publish(message)] = None
+        self._on_way[connection.publish(message_of(health))] = None
         return True
 
     def _acknowledge(self, acknowledgement: Acknowledgement) -> None:
@@ -272,8 +268,10 @@ class Publisher:
                 self._outbox.refused(sent, f"{acknowledgement.name}: {reason}")
             else:
                 self._outbox.postponed(sent, f"the broker says {acknowledgement.name}")
+        elif isinstance(sent, Amendment) and not refused:
+            self._amendments.delivered(sent)
         elif refused:
-            what = "an event" if isinstance(sent, Event) else "the status or health"
+            what = type(sent).__name__.lower() if isinstance(sent, Event | Amendment) else "the status or health"
             logger.warning("the broker does not take %s (%s): allow this device's topics", what, acknowledgement.name)
 
     def _connection_ended(self, problem: BrokerProblem) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from cad_modules.contract import Overlay
+from edge_app.clock import clock_now
 from edge_app.messages import (
     AnalysisInfo,
     CategoryProbability,
@@ -35,6 +36,7 @@ def build_report(
     return Report(
         device_id=device_id,
         created_at=datetime.now(UTC),
+        clock=clock_now(),
         scope="frame",
         source=frame.source,
         frame=FrameInfo(
@@ -56,6 +58,7 @@ def build_clip_report(device_id: str, view: View) -> Report:
     return Report(
         device_id=device_id,
         created_at=datetime.now(UTC),
+        clock=clock_now(),
         scope="clip",
         source=view.first.source,
         clip=ClipInfo(

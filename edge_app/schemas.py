@@ -13,6 +13,7 @@ from edge_app.messages import (
     DISCLAIMER,
     ROOT_TOPIC,
     WORD_PATTERN,
+    Amendment,
     Event,
     Health,
     Receipt,
@@ -26,13 +27,14 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE: Final = "#/components/schemas/{model}"
 QOS: Final = 1
 
-SENT: Final = ("status", "health", "report", "event")
+SENT: Final = ("status", "health", "report", "amendment", "event")
 """Levels of the topics that the box publishes; the others it subscribes to."""
 RETAINED: Final = ("status", "health")
 LEVELS: Final[dict[str, type[BaseModel] | TypeAdapter[Any]]] = {
     "status": Status,
     "health": Health,
     "report": Report,
+    "amendment": Amendment,
     "event": Event,
     "command": COMMAND,
     "receipt": Receipt,
@@ -41,6 +43,7 @@ SUMMARIES: Final = {
     "status": "Whether the box is there. Retained; the offline form is its will.",
     "health": "How the box does. Retained; every 30 s and whenever a state changes.",
     "report": "Everything the box found in one picture or clip. May come again with the same report_id.",
+    "amendment": "The clock was set: the true time of the reports of one boot that were not trusted. May come again.",
     "event": "Something that happened.",
     "command": "What an application asks of the box. Never retained.",
     "receipt": "What became of a report at an application. Never retained.",

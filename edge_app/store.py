@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_app.errors import StoreFull
-from edge_app.messages import Report
+from edge_app.messages import Amendment, Report
 from edge_app.records import Evidence as Evidence
 from edge_app.store_file import connect, digest, errors_of, lock, open_checked
 from edge_app.store_reader import StoreCounts as StoreCounts
@@ -69,7 +69,25 @@ class Store(StoreReader):
                  for item in evidence],
             )  # fmt: skip
             connection.execute("INSERT INTO outbox (report_id) VALUES (?)", (report.report_id,))
+            if report.clock is not None and not report.clock.trusted:
+                connection.execute("INSERT OR IGNORE INTO amendments (boot_id) VALUES (?)", (report.clock.boot_id,))
         self._notify()
+
+    def amend(self, amendment: Amendment) -> bool:
+        """Keep an amendment until it is delivered; False if no report of that boot needs one, or it has one."""
+        with self._writing() as connection:
+            needed = connection.execute(
+                "UPDATE amendments SET body = ? WHERE boot_id = ? AND body IS NULL",
+                (amendment.to_json(), amendment.boot_id),
+            ).rowcount
+        if needed:
+            self._notify()
+        return bool(needed)
+
+    def mark_amended(self, boot_id: str) -> None:
+        """The amendment of a boot was delivered."""
+        with self._writing() as connection:
+            connection.execute("UPDATE amendments SET delivered = 1 WHERE boot_id = ?", (boot_id,))
 
     def mark_delivered(self, outbox_ids: Iterable[int]) -> None:
         """Take reports out of the outbox; they stay in the store."""

@@ -45,6 +45,13 @@ MIGRATIONS: Final = (
     ALTER TABLE reports ADD COLUMN sha256 TEXT;   -- of body
     ALTER TABLE evidence ADD COLUMN sha256 TEXT;  -- of content
     """,
+    """
+    CREATE TABLE amendments (       -- boots with reports whose time was not trusted
+        boot_id TEXT PRIMARY KEY,
+        body TEXT,                  -- JSON; NULL: the clock was not set yet
+        delivered INTEGER NOT NULL DEFAULT 0
+    );
+    """,
 )
 """Each brings the file from version n to n + 1 (``PRAGMA user_version``); written ones are never changed."""
 

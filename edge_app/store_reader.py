@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from edge_app.messages import Report
+from edge_app.messages import Amendment, Report
 from edge_app.records import Evidence
 from edge_app.store_file import connect_to_read, errors_of
 from edge_app.store_retention import used_bytes
@@ -80,6 +80,20 @@ class StoreReader:
                 (report_id,),
             ).fetchone()
         return None if row is None else UnsentReport(*row)
+
+    def undelivered_amendments(self) -> list[Amendment]:
+        """Amendments that wait to be sent."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT body FROM amendments WHERE body IS NOT NULL AND NOT delivered")
+            return [Amendment.from_json(body) for (body,) in rows]
+
+    def amendment(self, boot_id: str) -> Amendment | None:
+        """The amendment of a boot, if its clock was set later."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT body FROM amendments WHERE boot_id = ? AND body IS NOT NULL", (boot_id,)
+            ).fetchone()
+        return None if row is None else Amendment.from_json(row[0])
 
     def read(self, report_id: str) -> Report | None:
         """One report, or None if it is not here."""

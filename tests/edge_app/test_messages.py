@@ -32,6 +32,7 @@ def test_a_report_has_the_agreed_form() -> None:
         "schema": "edge-cad/report/1",
         "device_id": "cart-7",
         "created_at": "2026-03-01T12:00:07Z",
+        "clock": None,
         "scope": "frame",
         "source": "/dev/video0",
         "frame": {

@@ -176,12 +176,12 @@ def test_a_receipt_follows_the_document() -> None:
 def test_the_document_is_an_asyncapi_3_document() -> None:
     assert DOCUMENT["asyncapi"] == "3.0.0"
     assert set(DOCUMENT["info"]) >= {"title", "version"}
-    assert set(DOCUMENT["channels"]) == {"status", "health", "report", "event", "command", "receipt"}
+    assert set(DOCUMENT["channels"]) == {"status", "health", "report", "amendment", "event", "command", "receipt"}
     for name, channel in DOCUMENT["channels"].items():
         assert set(re.findall(r"\{([a-z]+)\}", channel["address"])) == set(channel["parameters"]), name
         assert all("description" in parameter for parameter in channel["parameters"].values())
         assert channel["messages"]
-    assert len(DOCUMENT["operations"]) == 6
+    assert len(DOCUMENT["operations"]) == 7
     for operation in DOCUMENT["operations"].values():
         assert operation["action"] in ("send", "receive")
         channel = operation["channel"]["$ref"]
@@ -201,6 +201,7 @@ def test_the_document_says_who_sends_and_what_is_retained() -> None:
         "status": ("send", True),
         "health": ("send", True),
         "report": ("send", False),
+        "amendment": ("send", False),
         "event": ("send", False),
         "command": ("receive", False),
         "receipt": ("receive", False),
