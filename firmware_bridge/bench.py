@@ -121,8 +121,8 @@ def measure_link(
     )
 
 
-def _wait_until(condition: Callable[[], bool], timeout_s: float = EVENT_WITHIN_S) -> bool:
-    deadline_s = time.monotonic() + timeout_s
+def _wait_until(condition: Callable[[], bool]) -> bool:
+    deadline_s = time.monotonic() + EVENT_WITHIN_S
     while not condition():
         if time.monotonic() > deadline_s:
             return False

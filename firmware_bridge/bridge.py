@@ -100,6 +100,8 @@ class Bridge:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._ended = False
+        self._lost = False
+        """The port could not be opened, or was lost, at the last attempt."""
         self._waker = os.eventfd(0, os.EFD_NONBLOCK)
         self._thread = threading.Thread(target=self._run, name="firmware bridge", daemon=True)
 
@@ -133,11 +135,11 @@ class Bridge:
         """Wait until the controller was greeted.
 
         Raises:
-            PortLost: It was not in this time; the text says why and the way out.
+            PortLost: It was not in this time, or the port cannot be opened; the text says why and the way out.
         """
         until_s = time.monotonic() + timeout_s
         while self._state.state != "up":
-            if time.monotonic() > until_s or self._state.state == "failed":
+            if time.monotonic() > until_s or self._lost or self._state.state == "failed":
                 raise PortLost(self._state.reason)
             time.sleep(0.01)
         return self._state
@@ -183,12 +185,14 @@ class Bridge:
                 try:
                     with contextlib.closing(self._open_port()) as port:
                         log.info("serial port %s is open", port.name)
+                        self._lost = False
                         self._serve(port)
                 except PortLost as error:
                     if self._state.state == "up":
                         pause_s = self._shortest_pause_s
                     self._link.close(str(error), time.monotonic_ns())
                     self._set_state("down", str(error))
+                    self._lost = True
                 self._pause(pause_s)
                 pause_s = min(2 * pause_s, REOPEN_LONGEST_S)
         except BaseException as error:
