@@ -49,11 +49,13 @@ def test_a_box_that_waits_for_receipts_is_served(
 ) -> None:
     reports = [make_report(1), make_clip_report(2), make_report(3, decision="rejected")]
     output = tmp_path / "reports.jsonl"
-    with subscribe(tmp_path, mosquitto.port, "-o", str(output), version=version) as process:
-        with running(make_publisher(store, mosquitto.port, delivery="receipt", version=version)):
-            for report in reports:
-                store.put(report)
-            wait_for(all_sent(store), "receipts came")
+    with (
+        subscribe(tmp_path, mosquitto.port, "-o", str(output), version=version) as process,
+        running(make_publisher(store, mosquitto.port, delivery="receipt", version=version)),
+    ):
+        for report in reports:
+            store.put(report)
+        wait_for(all_sent(store), "receipts came")
     assert process.returncode == 0
     assert [Report.from_json(line) for line in output.read_text().splitlines()] == reports
 
