@@ -73,13 +73,13 @@ def test_empty_mask_and_spacing_are_none(tmp_path: Path) -> None:
 )
 def test_wrong_row_is_refused(tmp_path: Path, field: str, value: str) -> None:
     write_set(tmp_path, HEAD | {field: value})
-    with pytest.raises(DatasetError):
+    with pytest.raises(DatasetError, match=r"labels\.csv, line 2"):
         read_rows(tmp_path)
 
 
 def test_group_in_two_splits_is_refused(tmp_path: Path) -> None:
     write_set(tmp_path, HEAD, HEAD | {"file": "images/b.png", "split": "test"})
-    with pytest.raises(DatasetError, match="group patient-1 is in train and in test"):
+    with pytest.raises(DatasetError, match=r"labels\.csv, line 3: group patient-1 is in train and in test"):
         read_rows(tmp_path)
 
 

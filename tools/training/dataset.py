@@ -43,6 +43,8 @@ class Row:
     mask_path: Path | None
     mm_per_pixel: float | None
     extra: dict[str, Any]
+    place: str = ""
+    """Table and line that it comes from."""
 
     def __post_init__(self) -> None:
         for value, allowed in (
@@ -51,9 +53,9 @@ class Row:
             (self.licence_class, LICENCE_CLASSES),
         ):
             if value not in allowed:
-                raise DatasetError(f"{self.path}: {value!r} is not one of {allowed}")
+                raise DatasetError(f"{self.place or self.path}: {value!r} is not one of {allowed}")
         if not self.group:
-            raise DatasetError(f"{self.path}: has no group")
+            raise DatasetError(f"{self.place or self.path}: has no group")
 
     @property
     def is_clip(self) -> bool:
@@ -78,7 +80,7 @@ def read_rows(root: Path = DEFAULT_ROOT) -> list[Row]:
     for row in rows:
         known = split_of.setdefault((row.set_name, row.group), row.split)
         if known != row.split:
-            raise DatasetError(f"{row.path}: group {row.group} is in {known} and in {row.split}")
+            raise DatasetError(f"{row.place}: group {row.group} is in {known} and in {row.split}")
     return rows
 
 
@@ -99,6 +101,7 @@ def _read_table(table: Path) -> list[Row]:
                     mask_path=folder / line["mask_file"] if line["mask_file"] else None,
                     mm_per_pixel=float(line["mm_per_pixel"]) if line["mm_per_pixel"] else None,
                     extra=json.loads(line["extra"] or "{}"),
+                    place=f"{table}, line {number}",
                 )
             except (KeyError, ValueError) as error:
                 raise DatasetError(f"{table}, line {number}: {error}") from error

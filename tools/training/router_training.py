@@ -21,6 +21,7 @@ from tools.training import mobilenet
 from tools.training.augment import randomise, shrink
 from tools.training.bundle_writer import to_real
 from tools.training.dataset import DEFAULT_ROOT, Row, read_pictures, read_rows
+from tools.training.dataset_check import check_groups, check_masks
 from tools.training.router_batches import LABELS, STORED_SIDE, Batch, BatchPlan, batches, to_network
 from tools.training.router_export import export
 
@@ -73,6 +74,8 @@ def main() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     keras.utils.set_random_seed(options.seed)
     rows = read_rows(options.data)
+    check_groups(rows, LABELS)
+    check_masks(rows)
     model = train(options, rows)
     if options.average:
         average(model, keras.models.load_model(options.average, compile=False))
