@@ -112,7 +112,7 @@ class Link:
         """The port is open: forget what was on its way and greet."""
         self.parser.reset()
         self._output.clear()
-        self._greet("the controller does not answer yet", now_ns)
+        self._greet("the controller does not answer yet: it needs power and the right firmware", now_ns)
 
     def close(self, reason: str, now_ns: int) -> None:
         """The port is gone: report every command that waits."""
@@ -154,7 +154,7 @@ class Link:
         exchange = self._exchange
         if exchange is not None and exchange.due_ns <= now_ns:
             if exchange.exhausted:
-                self._greet("the controller does not answer", now_ns)
+                self._greet("the controller does not answer any more: it hangs, or its line is bad", now_ns)
             else:
                 self.counts.repeated += 1
                 self._output += exchange.send(self.timeout, now_ns)

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from threading import Event
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from cad_modules.contract import CadModule, Finding, Findings
 from cad_modules.registry import Registry
 from edge_app.background import Background
-from edge_app.messages import Report
+from edge_app.messages import Report, Trigger, uuid7
 from edge_app.pipeline import Pipeline
 from edge_app.records import Analysis, Frame, Picture, Plan
 
@@ -166,6 +167,35 @@ def test_last_view_is_reported_when_the_source_fails() -> None:
     with pytest.raises(OSError, match="unplugged"):
         box.pipeline.run(failing())
     assert box.scopes() == ["frame", "clip"]
+
+
+def test_picture_that_an_event_asks_for_is_the_one_reported() -> None:
+    box = Box(live=True, interval_s=600)
+    frames = list(moving(0.4))
+    trigger = Trigger(
+        event="freeze_on", event_id=uuid7(), happened_at=datetime.now(UTC), offset_ms=-3.5, uncertainty_ms=0.8
+    )
+    for number, item in enumerate(frames):
+        if number == 5:
+            box.pipeline.take(frames[2], trigger)
+        box.pipeline.process(item)
+    asked = [report for report in box.reports if report.trigger is not None]
+    assert [(report.trigger, report.frame and report.frame.sequence) for report in asked] == [(trigger, 2)]
+    assert box.pipeline.progress.decision == "accepted"
+    box.pipeline.close_view()
+    assert len([report for report in box.reports if report.trigger is not None]) == 1
+
+
+def test_picture_that_is_asked_for_last_is_reported_when_the_view_closes() -> None:
+    box = Box(answer=None)
+    trigger = Trigger(
+        event="exposure_start", event_id=uuid7(), happened_at=datetime.now(UTC), offset_ms=0, uncertainty_ms=0.8
+    )
+    box.pipeline.take(frame(np.zeros((200, 200), np.uint8), 7), trigger)
+    box.pipeline.close_view()
+    (report,) = box.reports
+    assert report.trigger == trigger and report.classification.decision == "rejected"
+    assert box.pipeline.progress.decision == "rejected"
 
 
 def test_router_goes_on_while_a_module_takes_its_time() -> None:
