@@ -4,6 +4,7 @@ asked for, until an application has.
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -14,6 +15,12 @@ LOSSES_UNTIL_REFUSED: Final = 5
 """When the broker ends so many connections in a row on one report that was sent alone, that report is the reason."""
 PAUSE_S: Final = 5.0
 """Before trying again what the store or the broker would not do just now."""
+FETCHED: Final = 64
+"""Reports read from the store at a time."""
+SETTLED: Final = 256
+"""Delivered reports that are taken out of the store's outbox at a time, while others are on their way."""
+SETTLED_AFTER_S: Final = 0.1
+"""A delivered report waits at most so long for that. After a crash in between it is sent again."""
 LONGEST_RECEIPT_TIMEOUT_S: Final = 3600.0
 """The wait for a receipt doubles up to this while none comes: every repeat lies in the broker's queue for whoever is
 away."""
@@ -46,8 +53,11 @@ class Outbox:
         """In the order of sending."""
         self._sent_at: dict[int, float] = {}
         """Monotonic, for those that wait for a receipt."""
+        self._ready: deque[UnsentReport] = deque()
+        """Read from the store, and next to be sent."""
         self._delivered: set[int] = set()
         """Acknowledged, but still in the store's outbox."""
+        self._settle_at = 0.0
         self._after = 0
         self._pause_until = 0.0
         self._answered = False
@@ -63,7 +73,7 @@ class Outbox:
 
     def connection_opened(self) -> None:
         """Begin at the oldest unsent report."""
-        self._after = 0
+        self._begin_after(0)
         self._answered = False
         self.empty = False
 
@@ -81,19 +91,32 @@ class Outbox:
         if room <= 0:
             self.empty = False
             return []
-        known = self._on_way.keys() | self._delivered
+        fresh: list[UnsentReport] = []
         try:
-            rows = self._store.next_unsent(self._after, room + len(known))
+            while len(fresh) < room and (self._ready or self._fetch()):
+                row = self._ready.popleft()
+                if row.outbox_id not in self._on_way and row.outbox_id not in self._delivered:
+                    fresh.append(row)
         except StoreError as error:
+            self._ready.extendleft(reversed(fresh))
             self._pause(error)
             return []
-        fresh = [row for row in rows if row.outbox_id not in known][:room]
         self._on_way |= {row.outbox_id: row for row in fresh}
         self._sent_at |= dict.fromkeys((row.outbox_id for row in fresh), time.monotonic())
-        if fresh or rows:
-            self._after = (fresh or rows)[-1].outbox_id
         self.empty = not fresh
         return fresh
+
+    def _fetch(self) -> bool:
+        """Read the next reports from the store; False if there is none."""
+        rows = self._store.next_unsent(self._after, FETCHED)
+        if rows:
+            self._after = rows[-1].outbox_id
+        self._ready.extend(rows)
+        return bool(rows)
+
+    def _begin_after(self, outbox_id: int) -> None:
+        self._after = outbox_id
+        self._ready.clear()
 
     def delivered(self, report: UnsentReport) -> None:
         """The broker has it."""
@@ -135,7 +158,7 @@ class Outbox:
     def postponed(self, report: UnsentReport, reason: str) -> None:
         """The broker would not take it just now: it is sent again after a pause."""
         self._answer(report)
-        self._after = min(self._after, report.outbox_id - 1)
+        self._begin_after(min(self._after, report.outbox_id - 1))
         self._pause(reason)
 
     def settle(self) -> None:
@@ -148,6 +171,13 @@ class Outbox:
             self._pause(error)
             return
         self._delivered.clear()
+
+    def settle_some(self) -> None:
+        """The same, many at a time while others are on their way: each time costs a write to the disk."""
+        if not self._delivered:
+            self._settle_at = time.monotonic() + SETTLED_AFTER_S
+        elif not self._on_way or len(self._delivered) >= SETTLED or time.monotonic() >= self._settle_at:
+            self.settle()
 
     def connection_lost(self, closed_by_broker: bool) -> None:
         """What was on its way is sent again at the next connection.
@@ -176,7 +206,7 @@ class Outbox:
                 "no receipt after %.0f s: %d reports are sent again", self._receipt_timeout_s, len(self._on_way)
             )
             self._receipt_timeout_s = min(2 * self._receipt_timeout_s, LONGEST_RECEIPT_TIMEOUT_S)
-            self._after = 0
+            self._begin_after(0)
             self._on_way.clear()
 
     def _answer(self, report: UnsentReport) -> None:
@@ -191,6 +221,7 @@ class Outbox:
         self._suspect_losses = 0
 
     def _refuse(self, report: UnsentReport, reason: str) -> None:
+        self._ready = deque(row for row in self._ready if row.outbox_id != report.outbox_id)
         try:
             self._store.mark_refused(report.outbox_id, reason)
         except StoreError as error:

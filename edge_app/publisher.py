@@ -192,6 +192,7 @@ class Publisher:
             self._step(connection, self._next_health_at - time.monotonic())
             for received in connection.take_received():
                 self._inbox.receive(received)
+        self._outbox.settle()
         self._publish_status(connection, self._online.model_copy(update={"state": "offline", "reason": "stopped"}))
         last_moment = time.monotonic() + GOODBYE_S
         while None in self._on_way.values() and time.monotonic() < last_moment:
@@ -203,7 +204,7 @@ class Publisher:
         finally:
             for acknowledgement in connection.take_acknowledgements():
                 self._acknowledge(acknowledgement)
-            self._outbox.settle()
+            self._outbox.settle_some()
             for topic in connection.take_refused_subscriptions():
                 logger.warning("broker %s does not let us subscribe to %s: allow it there", connection.address, topic)
 
@@ -275,6 +276,7 @@ class Publisher:
             logger.warning("the broker does not take %s (%s): allow this device's topics", what, acknowledgement.name)
 
     def _connection_ended(self, problem: BrokerProblem) -> None:
+        self._outbox.settle()
         self._outbox.connection_lost(problem.closed_by_broker)
         for sent in reversed(self._on_way.values()):
             if isinstance(sent, Event) and len(self._events) < EVENTS_KEPT:

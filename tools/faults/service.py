@@ -42,6 +42,8 @@ LARGEST_BACKLOG: Final = 3000
 BURST: Final = 12
 """Reports made one after the other; then comes a short pause."""
 LONGEST_PAUSE_S: Final = 0.05
+MODEL: Final = ModelInfo(name="router", version="0", sha256="0" * 64)
+SESSION: Final = uuid7()
 
 
 def write_down_acknowledged(path: Path) -> None:
@@ -56,39 +58,11 @@ def write_down_acknowledged(path: Path) -> None:
     Store.put = put_and_write_down  # type: ignore[method-assign]
 
 
-def drive_store_and_publisher(config_path: Path, run: str, stopping: threading.Event, load: bool) -> None:
-    """Put reports and publish them until told to stop."""
-    config = load_config(config_path)
-    model = ModelInfo(name="router", version="0", sha256="0" * 64)
-    session, now = uuid7(), datetime.now(UTC)
-    online = Status(
-        device_id=config.device.id,
-        state="online",
-        reason="",
-        session=session,
-        started_at=now,
-        software="edge-cad chaos",
-        models=(model,),
-    )
-    store = Store(config.store.path)
-
-    def health() -> Health:
-        counts = store.counts()
-        return Health(
-            device_id=config.device.id,
-            session=session,
-            at=datetime.now(UTC),
-            signal=PartState(state="live"),
-            capture=CaptureHealth(state="running"),
-            store=StoreHealth(state="ok", reports=counts.reports, unsent=counts.unsent, refused=counts.refused),
-            link=PartState(state="none"),
-            broker=publisher.state,
-        )
-
-    publisher = Publisher(config.mqtt, store, online, health, shortest_pause_s=0.05, longest_pause_s=0.4)
-    publisher.start()
-    pattern = Report(
-        device_id=config.device.id,
+def pattern_report(device_id: str, run: str) -> Report:
+    """A report that could have come from a box; made up."""
+    now = datetime.now(UTC)
+    return Report(
+        device_id=device_id,
         created_at=now,
         scope="frame",
         source=run,
@@ -100,11 +74,56 @@ def drive_store_and_publisher(config_path: Path, run: str, stopping: threading.E
             ood_score=1.0,
             scores=(),
             head="softmax",
-            model=model,
+            model=MODEL,
         ),
         analyses=(),
         timing_ms={},
     )
+
+
+def online_status(device_id: str) -> Status:
+    """The birth of a session."""
+    return Status(
+        device_id=device_id,
+        state="online",
+        reason="",
+        session=SESSION,
+        started_at=datetime.now(UTC),
+        software="edge-cad tools",
+        models=(MODEL,),
+    )
+
+
+def health_of(store: Store, publisher: Publisher, device_id: str) -> Health:
+    """How store and publisher do."""
+    counts = store.counts()
+    return Health(
+        device_id=device_id,
+        session=SESSION,
+        at=datetime.now(UTC),
+        signal=PartState(state="live"),
+        capture=CaptureHealth(state="running"),
+        store=StoreHealth(state="ok", reports=counts.reports, unsent=counts.unsent, refused=counts.refused),
+        link=PartState(state="none"),
+        broker=publisher.state,
+    )
+
+
+def drive_store_and_publisher(config_path: Path, run: str, stopping: threading.Event, load: bool) -> None:
+    """Put reports and publish them until told to stop."""
+    config = load_config(config_path)
+    device_id = config.device.id
+    store = Store(config.store.path)
+    publisher = Publisher(
+        config.mqtt,
+        store,
+        online_status(device_id),
+        lambda: health_of(store, publisher, device_id),
+        shortest_pause_s=0.05,
+        longest_pause_s=0.4,
+    )
+    publisher.start()
+    pattern = pattern_report(device_id, run)
     assert pattern.frame is not None
     sequence = 0
     while not stopping.is_set():
