@@ -200,11 +200,12 @@ def test_picture_that_is_asked_for_last_is_reported_when_the_view_closes() -> No
 
 def test_router_goes_on_while_a_module_takes_its_time() -> None:
     box = Box()
-    free = Event()
+    begun, free = Event(), Event()
     slow = FakeAnalyzer()
     fast_analyze = slow.analyze
 
     def analyze(plan: Plan, picture: Picture) -> tuple[Analysis, ...]:
+        begun.set()
         assert free.wait(10)
         return fast_analyze(plan, picture)
 
@@ -216,7 +217,7 @@ def test_router_goes_on_while_a_module_takes_its_time() -> None:
         for item in moving(1.2):
             pipeline.process(item)
         assert len(box.router.asked) == 30 and box.reports == []
-        assert pipeline.progress.busy_since_s is not None
+        assert begun.wait(10) and pipeline.progress.busy_since_s is not None
         free.set()
         pipeline.close_view()
         background.wait()
