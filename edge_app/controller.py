@@ -72,8 +72,7 @@ class Controller:
         self._device_id, self._publish, self._take, self._choose_lamp = device_id, publish, take, lamp
         self._changed = changed
         self._takes_picture = {EventKind[name.upper()] for name in config.take_picture_on}
-        self._delay_ns = round(config.picture_delay_ms * 1e6)
-        self._binder: FrameBinder[Frame] = FrameBinder(self._bound)
+        self._binder: FrameBinder[Frame] = FrameBinder(self._bound, round(config.picture_delay_ms * 1e6))
         self._ids: dict[TimedEvent, str] = {}
         """Message ids of the events that wait for their picture."""
         self._bridge = Bridge(
@@ -94,7 +93,7 @@ class Controller:
 
     def see(self, frame: Frame) -> None:
         """Remember a picture for the events that may belong to it; from any thread, best the one that captures."""
-        self._binder.add_frame(frame, frame.captured_ns - self._delay_ns, frame.pixels.nbytes)
+        self._binder.add_frame(frame, frame.captured_ns, frame.pixels.nbytes)
 
     @property
     def failed(self) -> bool:

@@ -43,23 +43,26 @@ class FrameBinder(Generic[FrameT]):
 
     Args:
         on_binding: Called once for each event, in the thread that brought what was missing.
+        delay_ns: How long a picture takes from being exposed or shown until it is captured.
     """
 
-    def __init__(self, on_binding: Callable[[Binding[FrameT]], None]) -> None:
+    def __init__(self, on_binding: Callable[[Binding[FrameT]], None], delay_ns: int = 0) -> None:
         self._on_binding = on_binding
+        self._delay_ns = delay_ns
         self._lock = threading.Lock()
         self._kept: deque[_Kept[FrameT]] = deque()
         self._kept_bytes = 0
         self._waiting: list[TimedEvent] = []
 
-    def add_frame(self, frame: FrameT, at_ns: int, size_bytes: int) -> None:
+    def add_frame(self, frame: FrameT, captured_ns: int, size_bytes: int) -> None:
         """A picture has come.
 
         Args:
             frame: Kept as it is, so it should not change any more.
-            at_ns: When it was exposed or shown, on the monotonic clock; not before the last one's.
+            captured_ns: Monotonic clock; not before the last one's.
             size_bytes: What keeping it costs.
         """
+        at_ns = captured_ns - self._delay_ns
         with self._lock:
             self._kept.append(_Kept(at_ns, frame, size_bytes))
             self._kept_bytes += size_bytes
@@ -67,7 +70,7 @@ class FrameBinder(Generic[FrameT]):
                 self._kept_bytes > KEPT_BYTES or at_ns - self._kept[0].at_ns > KEPT_NS + FARTHEST_NS
             ):
                 self._kept_bytes -= self._kept.popleft().size_bytes
-        self._bind(at_ns)
+        self._bind(captured_ns)
 
     def add_event(self, event: TimedEvent, now_ns: int) -> None:
         """An event has come."""
@@ -82,10 +85,11 @@ class FrameBinder(Generic[FrameT]):
     def _bind(self, now_ns: int) -> None:
         with self._lock:
             newest_ns = self._kept[-1].at_ns if self._kept else None
+            too_old_ns = now_ns - WAIT_NS - self._delay_ns
             ready = [
                 event
                 for event in self._waiting
-                if (newest_ns is not None and newest_ns >= event.happened_ns) or now_ns - event.happened_ns > WAIT_NS
+                if (newest_ns is not None and newest_ns >= event.happened_ns) or event.happened_ns < too_old_ns
             ]
             self._waiting = [event for event in self._waiting if event not in ready]
             bindings = [self._nearest(event) for event in ready]

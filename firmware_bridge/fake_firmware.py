@@ -9,9 +9,11 @@ from firmware_bridge.errors import BadMessage
 from firmware_bridge.fake_inputs import FakePin, FootSwitchTiming
 from firmware_bridge.framing import FrameParser, encode_frame
 from firmware_bridge.messages import (
+    HEADER,
     HEARTBEAT_HOST_SILENT,
     MESSAGES,
     PROTOCOL_VERSION,
+    SEQUENCES,
     Ack,
     Buzz,
     ControllerEvent,
@@ -203,7 +205,7 @@ class FakeFirmware:
             self._happen(kind, self._now_us, value)
 
     def _take(self, payload: bytes) -> None:
-        kind, sequence = payload[0], payload[1]
+        kind, sequence = HEADER.unpack_from(payload)
         try:
             message: Any = decode(payload)[0]
         except BadMessage:
@@ -219,11 +221,11 @@ class FakeFirmware:
         elif not self._session:
             self._write(Nak(kind, NakReason.NOT_GREETED, 0, 0), sequence)
         else:
-            newer = (sequence - self._last_sequence) % 256
-            if 0 < newer < 128:
+            newer = (sequence - self._last_sequence) % SEQUENCES
+            if 0 < newer < SEQUENCES // 2:
                 self._last_sequence = sequence
                 self._last_answer = self._answer(kind, message)
-            if newer < 128 and self._last_answer is not None:
+            if newer < SEQUENCES // 2 and self._last_answer is not None:
                 self._write(self._last_answer, sequence)
 
     def _greet(self, hello: Hello, sequence: int) -> Message:
@@ -242,7 +244,8 @@ class FakeFirmware:
             self._session = hello.session
             self._last_sequence, self._last_answer = sequence, None
             self._event_us, self._event_retry_us = 0, EVENT_RETRY_FIRST_US
-        if 0 < (sequence - self._last_sequence) % 256 < 128:  # proposed again; a late copy of the first changes nothing
+        if 0 < (sequence - self._last_sequence) % SEQUENCES < SEQUENCES // 2:
+            # Proposed again. A late copy of the first proposal changes nothing.
             self._last_sequence, self._last_answer = sequence, None
         return self._welcome
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from firmware_bridge.messages import PAYLOAD_LONGEST
+from firmware_bridge.messages import HEADER, PAYLOAD_LONGEST
 
 FLAG: Final = 0x7E
 ESCAPE: Final = 0x7D
@@ -17,7 +17,7 @@ TOGGLE: Final = 0x20
 """Exclusive-or of an escaped byte."""
 CRC_START: Final = 0xFFFF
 CRC_BYTES: Final = 2
-PAYLOAD_SHORTEST: Final = 2
+PAYLOAD_SHORTEST: Final = HEADER.size
 CONTENT_LONGEST: Final = 2 * (PAYLOAD_LONGEST + CRC_BYTES)
 """Bytes between two flags, were every one of them escaped."""
 
@@ -30,7 +30,7 @@ def encode_frame(payload: bytes) -> bytes:
     """A payload as it goes onto the line.
 
     Args:
-        payload: 2 to 64 bytes.
+        payload: 3 to 64 bytes.
     """
     if not PAYLOAD_SHORTEST <= len(payload) <= PAYLOAD_LONGEST:
         raise ValueError(f"a payload of {len(payload)} bytes is not {PAYLOAD_SHORTEST} to {PAYLOAD_LONGEST} long")

@@ -18,6 +18,7 @@ from firmware_bridge.framing import FrameParser, encode_frame
 from firmware_bridge.ledger import EventLedger, TimedEvent
 from firmware_bridge.messages import (
     PROTOCOL_VERSION,
+    SEQUENCES,
     Command,
     ControllerEvent,
     EventTaken,
@@ -199,7 +200,7 @@ class Link:
         return self.welcome is not None and capability in self.welcome.capabilities
 
     def _start(self, command: Command, on_done: OnDone | None, now_ns: int) -> None:
-        self._sequence = (self._sequence + 1) % 256
+        self._sequence = (self._sequence + 1) % SEQUENCES
         self.counts.sent += 1
         self._exchange = Exchange(command, self._sequence, on_done, now_ns)
         self._output += self._exchange.send(self.timeout, now_ns)

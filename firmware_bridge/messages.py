@@ -1,6 +1,6 @@
 """What travels on the serial line: each message, its bytes and the limits of its fields. See PROTOCOL.md.
 
-A payload is kind (1 byte), sequence (1 byte) and the body; numbers are little-endian. Bytes become messages here and
+A payload is kind (1 byte), sequence (2 bytes) and the body; numbers are little-endian. Bytes become messages here and
 nowhere else; frames around payloads are made in ``framing``.
 """
 
@@ -13,6 +13,10 @@ from firmware_bridge.codes import Capability, EventKind, Lamp, NakReason, PinRol
 from firmware_bridge.errors import BadMessage
 
 PROTOCOL_VERSION: Final = 1
+SEQUENCES: Final = 65_536
+"""Sequences of commands count modulo this."""
+HEADER: Final = struct.Struct("<BH")
+"""Kind and sequence."""
 PAYLOAD_LONGEST: Final = 64
 """Bytes of kind, sequence and body."""
 TIME_LIMIT_US: Final = 2**53
@@ -305,9 +309,9 @@ def encode(message: Message, sequence: int) -> bytes:
 
     Args:
         message: Any message.
-        sequence: 0 to 255; of an answer, that of its command.
+        sequence: 0 to 65,535; of an answer, that of its command.
     """
-    return bytes((message.KIND, sequence)) + message.LAYOUT.pack(*astuple(message))
+    return HEADER.pack(message.KIND, sequence) + message.LAYOUT.pack(*astuple(message))
 
 
 def decode(payload: bytes) -> tuple[Message, int]:
@@ -316,15 +320,15 @@ def decode(payload: bytes) -> tuple[Message, int]:
     Raises:
         BadMessage: Unknown kind, wrong length, or a field outside its limits.
     """
-    if len(payload) < 2 or len(payload) > PAYLOAD_LONGEST:
-        raise BadMessage(f"a payload of {len(payload)} bytes is not 2 to {PAYLOAD_LONGEST} long")
+    if not HEADER.size <= len(payload) <= PAYLOAD_LONGEST:
+        raise BadMessage(f"a payload of {len(payload)} bytes is not {HEADER.size} to {PAYLOAD_LONGEST} long")
     kind = MESSAGES.get(payload[0])
     if kind is None:
         raise BadMessage(f"there is no message of kind 0x{payload[0]:02x}")
-    body = payload[2:]
+    body = payload[HEADER.size :]
     if len(body) != kind.LAYOUT.size:
         raise BadMessage(f"{kind.__name__} of {len(body)} bytes instead of {kind.LAYOUT.size}")
-    return kind(*kind.LAYOUT.unpack(body)), payload[1]
+    return kind(*kind.LAYOUT.unpack(body)), HEADER.unpack_from(payload)[1]
 
 
 def _set_enum(message: Message, name: str, choices: type[IntEnum]) -> None:

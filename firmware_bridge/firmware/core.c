@@ -10,6 +10,7 @@
 #include "inputs.h"
 #include "protocol.h"
 
+#define NEWER_BELOW 0x8000u /* a sequence that is farther ahead is behind: they count modulo 65,536 */
 #define SILENCE_US 2000000u
 #define HEARTBEAT_US 500000u
 #define MEASURE_US 1000000u
@@ -27,7 +28,7 @@ static struct frame_parser parser;
 static struct message welcome; /* of this session, for a repeated greeting */
 static struct message answer;  /* to the last command, for its repeat */
 static uint32_t session;       /* 0: not greeted */
-static uint8_t last_sequence;
+static uint16_t last_sequence;
 static bool answer_kept;
 static uint8_t commanded_lamp, shown_lamp, relays;
 static bool host_silent;
@@ -35,17 +36,17 @@ static uint64_t now_us, heard_us, heartbeat_us, measure_us, event_us, buzz_until
 static uint32_t event_retry_us;
 static int32_t told_battery_mv, told_temperature;
 
-static void begin(struct message *message, uint8_t kind, uint8_t sequence) {
-    message->bytes[0] = kind;
-    message->bytes[1] = sequence;
-    message->count = 2;
-}
-
 static void put8(struct message *message, uint8_t value) { message->bytes[message->count++] = value; }
 
 static void put16(struct message *message, uint16_t value) {
     put8(message, (uint8_t)value);
     put8(message, (uint8_t)(value >> 8));
+}
+
+static void begin(struct message *message, uint8_t kind, uint16_t sequence) {
+    message->count = 0;
+    put8(message, kind);
+    put16(message, sequence);
 }
 
 static void put32(struct message *message, uint32_t value) {
@@ -83,7 +84,7 @@ static void show_lamp(void) {
     hal_show_lamp((enum lamp)lamp);
 }
 
-static void make_nak(uint8_t command, uint8_t sequence, uint8_t reason, struct message *message) {
+static void make_nak(uint8_t command, uint16_t sequence, uint8_t reason, struct message *message) {
     uint8_t version = reason == VERSION ? PROTOCOL_VERSION : 0;
     begin(message, NAK, sequence);
     put8(message, command);
@@ -92,13 +93,13 @@ static void make_nak(uint8_t command, uint8_t sequence, uint8_t reason, struct m
     put8(message, version);
 }
 
-static void refuse(uint8_t command, uint8_t sequence, uint8_t reason) {
+static void refuse(uint8_t command, uint16_t sequence, uint8_t reason) {
     struct message message;
     make_nak(command, sequence, reason, &message);
     write(&message);
 }
 
-static void make_welcome(uint8_t sequence) {
+static void make_welcome(uint16_t sequence) {
     const struct event *oldest = events_oldest();
     uint16_t capabilities = HAS_LAMP | HAS_BUZZER;
     if (hal_relays) capabilities |= HAS_RELAY;
@@ -122,7 +123,7 @@ static void make_welcome(uint8_t sequence) {
     for (int index = 0; index < NAME_BYTES; index++) put8(&welcome, (uint8_t)hal_board_name[index]);
 }
 
-static void greet(const uint8_t *body, uint8_t count, uint8_t sequence) {
+static void greet(const uint8_t *body, uint8_t count, uint16_t sequence) {
     uint32_t proposed = count == 6 ? get32(body + 2) : 0;
     if (!proposed || !body[0] || body[0] > body[1]) {
         refuse(HELLO, sequence, BAD_VALUE);
@@ -132,7 +133,7 @@ static void greet(const uint8_t *body, uint8_t count, uint8_t sequence) {
         refuse(HELLO, sequence, VERSION);
         return;
     }
-    uint8_t newer = (uint8_t)(sequence - last_sequence);
+    uint16_t newer = (uint16_t)(sequence - last_sequence);
     if (proposed != session) {
         make_welcome(sequence);
         session = proposed;
@@ -140,11 +141,12 @@ static void greet(const uint8_t *body, uint8_t count, uint8_t sequence) {
         event_retry_us = EVENT_RETRY_FIRST_US;
         last_sequence = sequence;
         answer_kept = false;
-    } else if (newer > 0 && newer < 128) { /* proposed again; a late copy of the first changes nothing */
+    } else if (newer > 0 && newer < NEWER_BELOW) { /* proposed again; a late copy of the first changes nothing */
         last_sequence = sequence;
         answer_kept = false;
     }
-    welcome.bytes[1] = sequence;
+    welcome.bytes[1] = (uint8_t)sequence;
+    welcome.bytes[2] = (uint8_t)(sequence >> 8);
     write(&welcome);
 }
 
@@ -186,13 +188,13 @@ static uint8_t carry_out(uint8_t kind, const uint8_t *body, uint8_t count) {
     }
 }
 
-static void command(uint8_t kind, uint8_t sequence, const uint8_t *body, uint8_t count) {
+static void command(uint8_t kind, uint16_t sequence, const uint8_t *body, uint8_t count) {
     if (!session) {
         refuse(kind, sequence, NOT_GREETED);
         return;
     }
-    uint8_t newer = (uint8_t)(sequence - last_sequence);
-    if (newer >= 128) return; /* a late copy of an earlier command */
+    uint16_t newer = (uint16_t)(sequence - last_sequence);
+    if (newer >= NEWER_BELOW) return; /* a late copy of an earlier command */
     if (newer > 0) {
         uint8_t reason = carry_out(kind, body, count);
         if (reason) {
@@ -212,9 +214,10 @@ static void command(uint8_t kind, uint8_t sequence, const uint8_t *body, uint8_t
 }
 
 static void take(const uint8_t *payload, uint8_t count) {
-    uint8_t kind = payload[0], sequence = payload[1];
-    const uint8_t *body = payload + 2;
-    count = (uint8_t)(count - 2);
+    uint8_t kind = payload[0];
+    uint16_t sequence = get16(payload + 1);
+    const uint8_t *body = payload + HEADER_BYTES;
+    count = (uint8_t)(count - HEADER_BYTES);
     if (kind >= FROM_CONTROLLER) return;
     heard_us = now_us;
     if (kind == HELLO) {

@@ -16,7 +16,7 @@ uint16_t frame_crc(const uint8_t *bytes, uint16_t count) {
 
 static uint8_t finish(struct frame_parser *parser) {
     uint8_t count = parser->count;
-    bool whole = !parser->spoiled && !parser->escaped && count >= 4;
+    bool whole = !parser->spoiled && !parser->escaped && count >= HEADER_BYTES + 2;
     parser->count = 0;
     parser->escaped = parser->spoiled = false;
     if (!whole) return 0;

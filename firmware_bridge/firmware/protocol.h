@@ -8,6 +8,7 @@
 #define FIRMWARE_PATCH 0
 
 #define PAYLOAD_LONGEST 64 /* bytes of kind, sequence and body */
+#define HEADER_BYTES 3     /* kind and sequence */
 #define FRAME_LONGEST (2 * (PAYLOAD_LONGEST + 2) + 2)
 #define PINS_MOST 8
 #define RELAYS_MOST 4

@@ -131,13 +131,13 @@ def test_event_without_a_picture_is_told(board: FakeMicrocontroller) -> None:
 
 
 def test_delay_of_the_capture_is_taken_off(board: FakeMicrocontroller) -> None:
-    with Box(board, SerialConfig(picture_delay_ms=200)) as box:
-        time.sleep(0.3)
+    with Box(board, SerialConfig(picture_delay_ms=800)) as box:
+        time.sleep(0.1)
         pressed_ns = time.monotonic_ns()
         board.press(FREEZE)
         wait_for(lambda: box.taken, "the picture was taken")
         board.release(FREEZE)
-        assert 150 < (box.taken[0][0].captured_ns - pressed_ns) / 1e6 < 250
+        assert 750 < (box.taken[0][0].captured_ns - pressed_ns) / 1e6 < 850
 
 
 def test_missing_controller_is_a_state(board: FakeMicrocontroller) -> None:

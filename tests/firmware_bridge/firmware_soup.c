@@ -28,11 +28,12 @@ static uint16_t make_soup(uint8_t *bytes) {
 
 static uint16_t make_frame(uint8_t *bytes) {
     uint8_t payload[PAYLOAD_LONGEST];
-    uint8_t count = (uint8_t)(2 + chance(PAYLOAD_LONGEST - 1));
-    if (chance(2)) count = (uint8_t)(2 + chance(9));
+    uint8_t count = (uint8_t)(HEADER_BYTES + chance(PAYLOAD_LONGEST + 1 - HEADER_BYTES));
+    if (chance(2)) count = (uint8_t)(HEADER_BYTES + chance(9));
     payload[0] = (uint8_t)chance(chance(8) ? 9 : 256);
     payload[1] = (uint8_t)chance(256);
-    for (uint8_t index = 2; index < count; index++) payload[index] = (uint8_t)chance(chance(2) ? 8 : 256);
+    payload[2] = (uint8_t)chance(chance(2) ? 1 : 256);
+    for (uint8_t index = HEADER_BYTES; index < count; index++) payload[index] = (uint8_t)chance(chance(2) ? 8 : 256);
     uint16_t length = frame_make(payload, count, bytes);
     if (!chance(4)) bytes[chance(length)] ^= (uint8_t)(1u << chance(8));
     return length;

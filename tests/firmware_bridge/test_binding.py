@@ -73,6 +73,18 @@ def test_event_that_comes_late_still_finds_its_picture() -> None:
     assert bound.bound() == [495]
 
 
+def test_event_waits_as_long_as_a_picture_takes_to_be_captured() -> None:
+    bindings: list[Binding[int]] = []
+    binder: FrameBinder[int] = FrameBinder(bindings.append, 1500 * MS)
+    for captured_ms in range(1000, 3000, 33):
+        if captured_ms == 1330:
+            binder.add_event(event_at(1330), 1335 * MS)
+        binder.add_frame(captured_ms, captured_ms * MS, 1000)
+        binder.tick(captured_ms * MS)
+        assert bool(bindings) == (captured_ms >= 2830)
+    assert bindings[0].frame in (2815, 2848) and abs(bindings[0].offset_ns) <= 17 * MS
+
+
 def test_memory_is_bounded() -> None:
     bound = Bound()
     bound.frames(*range(0, 100, 10), size_bytes=KEPT_BYTES // 4)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from firmware_bridge.framing import CONTENT_LONGEST, FrameParser, crc16, encode_frame
 
-PAYLOADS = st.binary(min_size=2, max_size=64)
+PAYLOADS = st.binary(min_size=3, max_size=64)
 SPECIAL = st.lists(st.sampled_from([b"\x7e", b"\x7d", b"\x5e", b"\x5d", b"\x00", b"\xff"]), max_size=200).map(b"".join)
 NOISE = st.binary(max_size=300) | SPECIAL
 
@@ -22,7 +22,7 @@ def test_crc_is_the_published_one() -> None:
 
 
 def test_frame_of_a_known_payload_is_this() -> None:
-    assert encode_frame(b"\x02\x7e") == bytes.fromhex("7e 02 7d5e e434 7e")
+    assert encode_frame(b"\x02\x7e\x00") == bytes.fromhex("7e 02 7d5e 00 89aa 7e")
 
 
 @given(PAYLOADS)
@@ -99,9 +99,9 @@ def test_empty_frames_are_no_error() -> None:
     assert parser.counts.damaged == 0
 
 
-@pytest.mark.parametrize("length", [0, 1, 65])
+@pytest.mark.parametrize("length", [0, 2, 65])
 def test_payload_outside_the_limits_is_a_bug(length: int) -> None:
-    with pytest.raises(ValueError, match="2 to 64"):
+    with pytest.raises(ValueError, match="3 to 64"):
         encode_frame(b"x" * length)
 
 

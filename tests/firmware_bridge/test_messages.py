@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from firmware_bridge.codes import Capability, EventKind, Lamp, NakReason, PinRole, ResetCause
 from firmware_bridge.errors import BadMessage
 from firmware_bridge.messages import (
+    HEADER,
     MESSAGES,
     PAYLOAD_LONGEST,
     Ack,
@@ -38,7 +39,7 @@ EXAMPLES: list[Message] = [
 
 
 @pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: type(message).__name__)
-@given(sequence=st.integers(min_value=0, max_value=255))
+@given(sequence=st.integers(min_value=0, max_value=65535))
 def test_message_comes_back_as_it_was(message: Message, sequence: int) -> None:
     assert decode(encode(message, sequence)) == (message, sequence)
 
@@ -46,17 +47,17 @@ def test_message_comes_back_as_it_was(message: Message, sequence: int) -> None:
 def test_every_message_has_a_kind_of_its_own_and_fits_a_frame() -> None:
     assert len(MESSAGES) == 14
     for kind in MESSAGES.values():
-        assert kind.LAYOUT.size + 2 <= PAYLOAD_LONGEST
+        assert kind.LAYOUT.size + HEADER.size <= PAYLOAD_LONGEST
         assert len(fields(kind)) == len(kind.LAYOUT.unpack(bytes(kind.LAYOUT.size)))
 
 
 def test_bytes_are_those_of_the_protocol() -> None:
-    assert encode(Hello(1, 1, 0x01020304), 9).hex() == "0109010104030201"
-    assert encode(SetPin(2, PinRole.EXPOSURE, 1, 5), 10).hex() == "060a02030105"
+    assert encode(Hello(1, 1, 0x01020304), 9).hex() == "010900010104030201"
+    assert encode(SetPin(2, PinRole.EXPOSURE, 1, 5), 10).hex() == "060a0002030105"
     assert encode(ControllerEvent(1, 2, 3, EventKind.EXPOSURE_END, -1), 0).hex() == (
-        "8500" "01000000" "02000000" "0300000000000000" "07" "ffffffff"
+        "850000" "01000000" "02000000" "0300000000000000" "07" "ffffffff"
     )  # fmt: skip
-    assert len(encode(WELCOME, 0)) == 50
+    assert len(encode(WELCOME, 0)) == 51
 
 
 @given(st.binary(max_size=80))
@@ -65,14 +66,14 @@ def test_any_payload_is_a_message_or_refused(payload: bytes) -> None:
         message, sequence = decode(payload)
     except BadMessage:
         return
-    assert encode(message, sequence)[:2] == payload[:2]
+    assert encode(message, sequence)[:3] == payload[:3]
 
 
 @given(st.sampled_from(sorted(MESSAGES)), st.data())
 def test_every_body_of_the_right_length_is_a_message_or_refused(kind: int, data: Any) -> None:
     body = data.draw(st.binary(min_size=MESSAGES[kind].LAYOUT.size, max_size=MESSAGES[kind].LAYOUT.size))
     try:
-        message, _ = decode(bytes((kind, 1)) + body)
+        message, _ = decode(HEADER.pack(kind, 1) + body)
     except BadMessage as error:
         assert MESSAGES[kind].__name__ in str(error)
         return
@@ -84,13 +85,13 @@ def test_every_body_of_the_right_length_is_a_message_or_refused(kind: int, data:
     ("payload", "why"),
     [
         ("00", "bytes"),
-        ("7f01", "no message of kind 0x7f"),
-        ("0301", "SetLamp of 0 bytes instead of 1"),
-        ("030105", "no Lamp 5"),
-        ("0401630001f4", "frequency_hz is 99"),
-        ("06010806010a", "pin is 8"),
-        ("0101020104030201", "max_version is 1"),
-        ("010101010000" + "0000", "session is 0"),
+        ("7f0100", "no message of kind 0x7f"),
+        ("030100", "SetLamp of 0 bytes instead of 1"),
+        ("03010005", "no Lamp 5"),
+        ("0401006300f401", "frequency_hz is 99"),
+        ("0601000806010a", "pin is 8"),
+        ("010100020104030201", "max_version is 1"),
+        ("01010001010000" + "0000", "session is 0"),
     ],
 )
 def test_what_is_outside_the_limits_is_refused_with_its_field(payload: str, why: str) -> None:
@@ -104,8 +105,8 @@ def test_values_of_a_later_firmware_are_kept_as_numbers() -> None:
     nak, _ = decode(encode(Nak(3, 99, 0, 0), 0))
     assert isinstance(nak, Nak) and nak.reason == 99
     payload = bytearray(encode(WELCOME, 0))
-    payload[4] |= 0x80  # a capability
-    payload[7] = 77  # a reset cause
+    payload[5] |= 0x80  # a capability
+    payload[8] = 77  # a reset cause
     welcome, _ = decode(bytes(payload))
     assert isinstance(welcome, Welcome) and welcome.reset_cause == ResetCause.UNKNOWN
     assert welcome.capabilities == Capability.LAMP

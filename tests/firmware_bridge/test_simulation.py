@@ -42,6 +42,12 @@ def test_cut_line_costs_events_that_are_counted(monkeypatch: pytest.MonkeyPatch)
     assert account.lost > 50 and account.unanswered >= 2
 
 
+def test_copy_that_comes_hundreds_of_commands_late_is_not_carried_out_again() -> None:
+    faults = Faults(lost=0, doubled=0.1, damaged=0, noise=0, late=0.03, latest_ns=900_000_000)
+    account = Simulation(FakeFirmware(temperature_decidegrees=None), faults, 2).run(6000)
+    assert (account.messages, account.silent, account.taken_twice) == (6000, 0, 0)
+
+
 def test_perfect_line_answers_everything() -> None:
     simulation = Simulation(FakeFirmware(temperature_decidegrees=None), PERFECT, 1)
     account = simulation.run(500)
