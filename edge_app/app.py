@@ -1,6 +1,7 @@
 """Builds the real parts from the configuration and joins them: the one place to swap a part."""
 
 import contextlib
+import hashlib
 import importlib.metadata
 import logging
 import signal
@@ -136,6 +137,7 @@ class Service:
             retention = retention_of(config.store)
             self.store = Store(config.store.path, retention.max_bytes)
             self._parts.callback(self.store.close)
+            self._log_start()
             if config.mqtt.embedded_broker:
                 from edge_app.broker import EmbeddedBroker
 
@@ -287,10 +289,20 @@ class Service:
         else:
             text = f"{command.command} is not done by this version"
         details: dict[str, str | int | float | bool] = {"command": command.command, "command_id": command.command_id}
+        self.store.log("command", details)
         event = Event(
             device_id=self._config.device.id, at=datetime.now(UTC), kind="command", text=text, details=details
         )
         self.publisher.publish_event(event)
+
+    def _log_start(self) -> None:
+        """Say in the audit log what runs, and what of it is another one than before."""
+        version = importlib.metadata.version("edge-cad")
+        self.store.log("start", {"session": self._session, "software": f"edge-cad {version}"})
+        config = hashlib.sha256(self._config.model_dump_json().encode()).hexdigest()
+        self.store.log_change("config_changed", {"sha256": config})
+        models = {model.name: f"{model.version} {model.sha256}" for model in self._models}
+        self.store.log_change("models_changed", models)
 
     def _status(self) -> Status:
         return Status(

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from edge_app.audit_commands import audit_app
 from edge_app.command_line import FAILED, MISSING, USAGE, ConfigOption, JsonOption, errors, fail
 from edge_app.errors import ConfigError, EdgeCadError, UnreadableImage
 from edge_app.messages import DISCLAIMER, Report
@@ -32,6 +33,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Check a configuration file, or print an example.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(store_app, name="store")
+app.add_typer(audit_app, name="audit")
 app.command()(subscribe)
 app.add_typer(serial_app, name="serial")
 

@@ -1,14 +1,17 @@
 """Keep every report on disk until the broker has it: one SQLite file with reports, evidence and outbox."""
 
+import logging
 import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge_app.errors import StoreFull
+from edge_app.audit import Details, Head, append, last_details, write_head
+from edge_app.errors import StoreError, StoreFull
 from edge_app.messages import Amendment, Report
 from edge_app.records import Evidence as Evidence
 from edge_app.store_file import connect, digest, errors_of, lock, open_checked
@@ -18,6 +21,8 @@ from edge_app.store_reader import UnsentReport as UnsentReport
 from edge_app.store_retention import FULL_AT, ROOM_AT, Pruned, prune_some, used_bytes
 from edge_app.store_retention import Retention as Retention
 from edge_app.store_salvage import Salvaged, carry_over
+
+logger = logging.getLogger(__name__)
 
 
 class Store(StoreReader):
@@ -38,6 +43,7 @@ class Store(StoreReader):
 
     def __init__(self, path: Path, max_bytes: int | None = None, damaged: bool = False) -> None:
         self._max_bytes = max_bytes
+        self._head: Head | None = None
         self._listeners: list[Callable[[], None]] = []
         # One connection writes and one reads, so that neither waits for the other (WAL).
         self._write_lock = threading.Lock()
@@ -71,7 +77,21 @@ class Store(StoreReader):
             connection.execute("INSERT INTO outbox (report_id) VALUES (?)", (report.report_id,))
             if report.clock is not None and not report.clock.trusted:
                 connection.execute("INSERT OR IGNORE INTO amendments (boot_id) VALUES (?)", (report.clock.boot_id,))
+            self._log(connection, "report", {"report_id": report.report_id, "sha256": sha256})
         self._notify()
+
+    def log(self, kind: str, details: Details) -> None:
+        """Append to the audit log."""
+        with self._writing() as connection:
+            self._log(connection, kind, details)
+
+    def log_change(self, kind: str, details: Details) -> bool:
+        """Append to the audit log unless the newest entry of this kind says the same; True if it does not."""
+        with self._writing() as connection:
+            changed = last_details(connection, kind) != dict(details)
+            if changed:
+                self._log(connection, kind, details)
+        return changed
 
     def amend(self, amendment: Amendment) -> bool:
         """Keep an amendment until it is delivered; False if no report of that boot needs one, or it has one."""
@@ -131,6 +151,8 @@ class Store(StoreReader):
             with self._writing() as connection:
                 making_room = making_room and used_bytes(connection) > ROOM_AT * retention.max_bytes
                 dropped = prune_some(connection, retention, now, making_room)
+                if dropped:
+                    self._log(connection, "prune", {"reports": dropped.reports, "evidence": dropped.evidence})
             if not dropped:
                 return total
             total += dropped
@@ -139,6 +161,7 @@ class Store(StoreReader):
         """Take over what can be read of a damaged store."""
         with self._write_lock, errors_of(self.path):
             salvaged = carry_over(damaged, self._writer)
+        self.log("carry_over", {"file": damaged.name, **asdict(salvaged)})
         self._notify()
         return salvaged
 
@@ -154,6 +177,10 @@ class Store(StoreReader):
             if self._lock_file >= 0:
                 os.close(self._lock_file)
                 self._lock_file = -1
+
+    def _log(self, connection: sqlite3.Connection, kind: str, details: Details) -> None:
+        """Append to the audit log within a transaction; the head is written after its commit."""
+        self._head = append(connection, kind, details)
 
     def _check_room(self, connection: sqlite3.Connection) -> None:
         if self._max_bytes is not None and (used := used_bytes(connection)) > self._max_bytes:
@@ -171,12 +198,18 @@ class Store(StoreReader):
         with self._write_lock, errors_of(self.path):
             self._writer.execute("BEGIN IMMEDIATE")
             try:
+                self._head = None
                 yield self._writer
                 self._writer.execute("COMMIT")
             except BaseException:
                 if self._writer.in_transaction:  # SQLite has already rolled back after some errors
                     self._writer.execute("ROLLBACK")
                 raise
+            if self._head is not None:
+                try:
+                    write_head(self.path, self._head)
+                except StoreError as error:  # an older head is true too
+                    logger.warning("%s", error)
 
 
 def _time_text(moment: datetime) -> str:

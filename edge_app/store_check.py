@@ -62,7 +62,7 @@ def check_store(path: Path) -> StoreState:
 def set_aside_files(path: Path) -> list[Path]:
     """The damaged files beside a store, oldest first."""
     found = path.parent.glob(f"{path.name}.damaged-*")
-    return sorted(file for file in found if not file.name.endswith(("-wal", "-shm", "-journal")))
+    return sorted(file for file in found if not file.name.endswith(("-wal", "-shm", "-journal", ".head")))
 
 
 def set_aside(path: Path) -> tuple[str, ...]:

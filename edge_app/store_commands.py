@@ -97,13 +97,18 @@ def export(
     \b
     edge-cad store export --after 2026-11-01 --evidence pictures > reports.jsonl
     """
+    from edge_app.audit import append_beside
     from edge_app.config import load_config
     from edge_app.messages import Report
     from edge_app.store_reader import StoreReader
 
     moment = None if after is None else after.replace(tzinfo=UTC)
     try:
-        reader = StoreReader(load_config(config).store.path)
+        path = load_config(config).store.path
+        reader = StoreReader(path)
+        append_beside(
+            path, "export", {"after": "" if moment is None else str(moment), "evidence": evidence is not None}
+        )
         try:
             number = 0
             while rows := reader.bodies(number, BATCH):

@@ -52,6 +52,19 @@ MIGRATIONS: Final = (
         delivered INTEGER NOT NULL DEFAULT 0
     );
     """,
+    """
+    CREATE TABLE audit (
+        number INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        entry TEXT NOT NULL,        -- JSON; bears the hash of the entry before
+        hash TEXT NOT NULL          -- SHA-256 of entry
+    );
+    CREATE INDEX audit_by_kind ON audit (kind, number) WHERE kind <> 'report';
+    CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+    CREATE TRIGGER audit_is_not_cut BEFORE DELETE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+    """,
 )
 """Each brings the file from version n to n + 1 (``PRAGMA user_version``); written ones are never changed."""
 
@@ -118,7 +131,7 @@ def _connect_checked(path: Path) -> sqlite3.Connection:
 
 def _set_aside(path: Path, reason: str) -> Path:
     set_aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm", ".head"):
         part = Path(f"{path}{suffix}")
         if part.exists():
             part.rename(f"{set_aside}{suffix}")
