@@ -21,7 +21,7 @@ from edge_app.background import Background
 from edge_app.classifier import Classifier
 from edge_app.config import CaptureCardSource, Config, SourceConfig, StoreConfig, StreamUrlSource
 from edge_app.controller import Controller
-from edge_app.errors import CameraLost
+from edge_app.errors import CameraLost, StoreUnavailable
 from edge_app.evidence import PictureEvidence
 from edge_app.keeper import Keeper
 from edge_app.lamp import choose_lamp
@@ -298,11 +298,14 @@ class Service:
     def _log_start(self) -> None:
         """Say in the audit log what runs, and what of it is another one than before."""
         version = importlib.metadata.version("edge-cad")
-        self.store.log("start", {"session": self._session, "software": f"edge-cad {version}"})
         config = hashlib.sha256(self._config.model_dump_json().encode()).hexdigest()
-        self.store.log_change("config_changed", {"sha256": config})
         models = {model.name: f"{model.version} {model.sha256}" for model in self._models}
-        self.store.log_change("models_changed", models)
+        try:
+            self.store.log("start", {"session": self._session, "software": f"edge-cad {version}"})
+            self.store.log_change("config_changed", {"sha256": config})
+            self.store.log_change("models_changed", models)
+        except StoreUnavailable as error:  # a full disk is no reason not to send what is there
+            log.warning("this start is not in the audit log: %s", error)
 
     def _status(self) -> Status:
         return Status(
