@@ -227,6 +227,8 @@ class Bridge:
             if self._wait([port], min(max(0.0, due_s), LOOK_S)):
                 data = port.read()
                 link.receive(data, time.monotonic_ns())
+        if receipts := link.take_output():
+            port.write(receipts)  # an event that was taken should not come again to the next host
 
     def _wait(self, ports: list[Port], timeout_s: float) -> bool:
         """Wait for the ports, ``wake`` or the time; whether a port is readable."""

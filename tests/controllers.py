@@ -104,8 +104,9 @@ class Watched:
         self.bridge.stop()
         assert not any(thread.name == "firmware bridge" for thread in threading.enumerate())
 
-    def kinds(self) -> list[EventKind]:
-        return [event.kind for event in self.events]
+    def kinds(self, since_ns: int = 0) -> list[EventKind]:
+        """An event that the last host took, and had no time to say so, comes again; it happened before."""
+        return [event.kind for event in self.events if event.happened_ns + event.uncertainty_ns >= since_ns]
 
     def wait_until(self, condition: Callable[[], object], what: str, timeout_s: float = 10.0) -> None:
         deadline = time.monotonic() + timeout_s

@@ -65,8 +65,10 @@ def tap(controller: Microcontroller, pin: int, down_s: float = 0.03) -> None:
     controller.release(pin)
 
 
-def wait_for_events(link: Watched, *kinds: EventKind, count: int = 1) -> None:
-    link.wait_until(lambda: sum(kind in kinds for kind in link.kinds()) >= count, f"{count} of {kinds}", PATIENCE_S)
+def wait_for_events(link: Watched, *kinds: EventKind, count: int = 1, since_ns: int = 0) -> None:
+    link.wait_until(
+        lambda: sum(kind in kinds for kind in link.kinds(since_ns)) >= count, f"{count} of {kinds}", PATIENCE_S
+    )
 
 
 def test_it_says_who_it_is_and_what_it_has(link: Watched) -> None:
@@ -111,13 +113,16 @@ def test_press_is_an_event_with_its_time(controller: Microcontroller, link: Watc
     after_ns = time.monotonic_ns()
     wait_for_events(link, EventKind.FOOT_SWITCH_PRESS)
     controller.release(FOOT)
-    event = next(event for event in link.events if event.kind == EventKind.FOOT_SWITCH_PRESS)
-    assert before_ns - event.uncertainty_ns <= event.happened_ns <= after_ns + event.uncertainty_ns
+    event = [event for event in link.events if event.kind == EventKind.FOOT_SWITCH_PRESS][-1]
+    # An emulated processor that this machine does not run for a moment looks at its pins late.
+    late_ns = 50_000_000 if isinstance(controller, EmulatedController) else 0
+    assert before_ns - event.uncertainty_ns <= event.happened_ns <= after_ns + event.uncertainty_ns + late_ns
     assert event.uncertainty_ns < 100e6
 
 
 def test_foot_switch_is_held_and_pressed_twice(controller: Microcontroller, link: Watched) -> None:
     time.sleep(0.25)
+    since_ns = time.monotonic_ns()
     controller.press(FOOT)
     wait_for_events(link, EventKind.FOOT_SWITCH_HOLD)
     controller.release(FOOT)
@@ -127,7 +132,7 @@ def test_foot_switch_is_held_and_pressed_twice(controller: Microcontroller, link
         time.sleep(0.02)
     wait_for_events(link, EventKind.FOOT_SWITCH_DOUBLE)
     foot = (EventKind.FOOT_SWITCH_PRESS, EventKind.FOOT_SWITCH_HOLD, EventKind.FOOT_SWITCH_DOUBLE)
-    assert [kind for kind in link.kinds() if kind in foot] == [
+    assert [kind for kind in link.kinds(since_ns) if kind in foot] == [
         EventKind.FOOT_SWITCH_PRESS,
         EventKind.FOOT_SWITCH_HOLD,
         EventKind.FOOT_SWITCH_PRESS,
@@ -154,16 +159,16 @@ def test_every_line_has_its_events(controller: Microcontroller, link: Watched) -
 
 
 def test_events_come_once_in_order_and_none_is_lost(controller: Microcontroller, link: Watched) -> None:
-    lost = link.bridge.figures.events_lost
+    lost, since_ns = link.bridge.figures.events_lost, time.monotonic_ns()
     for number in range(1, 11):
         controller.press(FREEZE)
-        wait_for_events(link, EventKind.FREEZE_ON, count=number)
+        wait_for_events(link, EventKind.FREEZE_ON, count=number, since_ns=since_ns)
         controller.release(FREEZE)
-        wait_for_events(link, EventKind.FREEZE_OFF, count=number)
+        wait_for_events(link, EventKind.FREEZE_OFF, count=number, since_ns=since_ns)
     counters = [event.counter for event in link.events]
     assert counters == sorted(set(counters))
     assert link.bridge.figures.events_lost == lost
-    freeze = [kind for kind in link.kinds() if kind in (EventKind.FREEZE_ON, EventKind.FREEZE_OFF)]
+    freeze = [kind for kind in link.kinds(since_ns) if kind in (EventKind.FREEZE_ON, EventKind.FREEZE_OFF)]
     assert freeze == [EventKind.FREEZE_ON, EventKind.FREEZE_OFF] * 10
 
 
