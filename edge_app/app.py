@@ -8,38 +8,35 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from cad_modules.registry import Registry, discover
 from edge_app.amendments import ClockWatch
-from edge_app.analysis import Analyzer
 from edge_app.background import Background
-from edge_app.classifier import Classifier
-from edge_app.config import CaptureCardSource, Config, SourceConfig, StoreConfig, StreamUrlSource
+from edge_app.config import Config
 from edge_app.controller import Controller
 from edge_app.errors import CameraLost, StoreUnavailable
-from edge_app.evidence import PictureEvidence
 from edge_app.keeper import Keeper
 from edge_app.lamp import choose_lamp
-from edge_app.messages import CaptureHealth, Command, Event, Health, ModelInfo, PartState, Status, StoreHealth, uuid7
+from edge_app.messages import CaptureHealth, Command, Event, Health, PartState, Status, StoreHealth, uuid7
+from edge_app.parts import installed_models as installed_models
+from edge_app.parts import make_analyzer as make_analyzer
+from edge_app.parts import make_classifier as make_classifier
+from edge_app.parts import make_evidence as make_evidence
+from edge_app.parts import make_registry as make_registry
+from edge_app.parts import open_source as open_source
+from edge_app.parts import retention_of as retention_of
 from edge_app.pipeline import Pipeline
 from edge_app.publisher import Publisher
 from edge_app.records import Frame
 from edge_app.sources.base import Source
-from edge_app.sources.capture_card import open_capture_card
-from edge_app.sources.live import CaptureFormat, LiveSource
-from edge_app.sources.opening import open_path
+from edge_app.sources.live import LiveSource
 from edge_app.sources.prefetch import prefetched
-from edge_app.sources.stream_url import StreamUrl
-from edge_app.store import Retention, Store
+from edge_app.store import Store
 from firmware_bridge.codes import Lamp
 from firmware_bridge.port import OpenPort
-from models.bundle import find_bundle, read_card
-from models.errors import ModelError
 
 log = logging.getLogger(__name__)
 
@@ -47,68 +44,6 @@ REOPEN_FIRST_S: Final = 0.5
 REOPEN_LONGEST_S: Final = 10.0
 """Between two attempts to open a lost capture device; doubles from the first to the longest."""
 TEMPERATURE: Final = Path("/sys/class/thermal/thermal_zone0/temp")
-
-
-def open_source(config: SourceConfig) -> Source:
-    """The picture source that the configuration names; enter it to open it."""
-    match config:
-        case CaptureCardSource():
-            asked = CaptureFormat(config.width, config.height, config.frames_per_second, config.pixel_format)
-            return open_capture_card(config.device, asked)
-        case StreamUrlSource():
-            secret = config.password_file
-            password = "" if secret is None else secret.read_text("utf-8").rstrip("\r\n")
-            return StreamUrl(config.url, user=config.username or "", password=password)
-        case _:
-            return open_path(config.path)
-
-
-def make_classifier(config: Config) -> Classifier:
-    """The router that the configuration names.
-
-    Raises:
-        ModelError: Its bundle cannot be used.
-    """
-    router = config.router
-    folder = find_bundle(router.bundle, router.bundle_folders)
-    return Classifier(folder, router.reject_threshold, router.accept_threshold)
-
-
-def make_registry(config: Config) -> Registry:
-    """The installed CAD modules without those that are switched off."""
-    registry, disabled = discover(config.router.bundle_folders), config.analysis.disabled_modules
-    known = {module.name for module in registry.modules} | {entry.name for entry in registry.unusable}
-    if unknown := sorted(set(disabled) - known):
-        log.warning("analysis.disabled_modules: there is no module %s", ", ".join(unknown))
-    return replace(
-        registry,
-        modules=tuple(module for module in registry.modules if module.name not in disabled),
-        unusable=tuple(entry for entry in registry.unusable if entry.name not in disabled),
-    )
-
-
-def make_analyzer(config: Config) -> Analyzer:
-    """The runner of the CAD modules; enter or close it."""
-    return Analyzer(config.router.bundle_folders, config.analysis.deadline_s)
-
-
-def retention_of(config: StoreConfig) -> Retention:
-    """What may be dropped of what was delivered."""
-    return Retention(config.max_size_mb * 1_000_000, config.keep_sent_days, config.keep_evidence_days)
-
-
-def make_evidence(config: Config, models: tuple[ModelInfo, ...]) -> PictureEvidence | None:
-    """What keeps the picture of each report, as configured."""
-    if config.store.evidence == "none":
-        return None
-    router = config.router
-    settings = {
-        "accept_threshold": router.accept_threshold,
-        "reject_threshold": router.reject_threshold,
-        "disabled_modules": ", ".join(config.analysis.disabled_modules),
-        "deadline_s": config.analysis.deadline_s,
-    }
-    return PictureEvidence(models, settings, config.store.mask_text)
 
 
 class Service:
@@ -328,17 +263,6 @@ def run_service(config: Config) -> None:
         service.run()
         progress = service.pipeline.progress
         log.info("%d frames, %d reports in %.1f s", progress.frames, progress.reports, time.monotonic() - started)
-
-
-def installed_models(config: Config, registry: Registry) -> tuple[ModelInfo, ...]:
-    """The bundles that are there; one that cannot be read is told by the module that needs it."""
-    names = {config.router.bundle} | {name for module in registry.modules for name in module.models}
-    found = []
-    for name in sorted(names):
-        with contextlib.suppress(ModelError):
-            card = read_card(find_bundle(name, config.router.bundle_folders))
-            found.append(ModelInfo(name=card.name, version=card.version, sha256=card.sha256))
-    return tuple(found)
 
 
 def _temperature() -> float | None:
