@@ -16,6 +16,8 @@ from edge_app.store import Retention, Store
 RETRY_S: Final = 5.0
 """Between two attempts to keep a report."""
 PRUNE_EVERY_S: Final = 60.0
+PRUNED_BATCHES: Final = 10
+"""At a time, so that no report waits long for its place."""
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +91,8 @@ class Keeper:
     def _prune(self) -> None:
         self._next_prune_at = time.monotonic() + PRUNE_EVERY_S
         try:
-            pruned = self._store.prune(self._retention, datetime.now(UTC) if wall_time_trusted() else None)
+            now = datetime.now(UTC) if wall_time_trusted() else None
+            pruned = self._store.prune(self._retention, now, PRUNED_BATCHES)
         except StoreUnavailable as error:
             logger.warning("nothing is pruned: %s", error)
             return

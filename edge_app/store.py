@@ -1,6 +1,7 @@
 """Keep every report on disk until the broker has it: one SQLite file with reports, evidence and outbox."""
 
 import logging
+import math
 import os
 import sqlite3
 import threading
@@ -137,25 +138,28 @@ class Store(StoreReader):
         self._notify()
         return changed
 
-    def prune(self, retention: Retention, now: datetime | None) -> Pruned:
+    def prune(self, retention: Retention, now: datetime | None, batches: float = math.inf) -> Pruned:
         """Drop evidence and reports that were delivered and are old, or that take room which is needed.
 
         Args:
             retention: What may be dropped.
             now: Wall time; None where it cannot be believed: nothing is dropped for its age.
+            batches: At most so many times ``store_retention.BATCH`` reports.
         """
         total = Pruned(0, 0)
         with self._reading() as connection:
             making_room = used_bytes(connection) > FULL_AT * retention.max_bytes
-        while True:
+        while batches > 0:
+            batches -= 1
             with self._writing() as connection:
                 making_room = making_room and used_bytes(connection) > ROOM_AT * retention.max_bytes
                 dropped = prune_some(connection, retention, now, making_room)
                 if dropped:
                     self._log(connection, "prune", {"reports": dropped.reports, "evidence": dropped.evidence})
             if not dropped:
-                return total
+                break
             total += dropped
+        return total
 
     def carry_over(self, damaged: Path) -> Salvaged:
         """Take over what can be read of a damaged store."""

@@ -63,6 +63,7 @@ def test_nothing_is_dropped_for_its_age_while_the_clock_is_not_believed(store: S
 
 def test_many_are_dropped_in_several_transactions(store: Store) -> None:
     reports = filled(store, [40] * (2 * BATCH + 5), size=10)
+    assert store.prune(POLICY, NOW, batches=1) == Pruned(0, BATCH)
     assert store.prune(POLICY, NOW).reports == len(reports)
     assert store.counts().reports == 0
 
