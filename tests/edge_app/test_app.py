@@ -15,6 +15,7 @@ from brokers import Mosquitto, Subscriber, free_port, wait_for
 from fakes.pictures import sector
 
 from edge_app.app import Service
+from edge_app.audit import verify
 from edge_app.config import Config
 from edge_app.messages import Health, Report
 from edge_app.sources.capture_card import CaptureCard
@@ -121,6 +122,18 @@ def test_reports_wait_for_a_broker_that_comes_later(make_mosquitto: Callable[...
         broker.start()
         with Subscriber(broker.port) as subscriber:
             wait_for(lambda: len(subscriber.on("report")) >= 2, "the waiting reports arrived", 20)
+
+
+def test_reports_that_wait_too_long_are_shouted_about_and_everything_is_in_the_audit_log(tmp_path: Path) -> None:
+    store = {"path": str(tmp_path / "store.sqlite3"), "unsent_alarm_hours": 0.0001}
+    card = CaptureCard(moving_card(), "fake card")
+    with running(Service(config(tmp_path, free_port(), store=store), card)) as service:
+        wait_for(lambda: service.health().store.state == "overdue", "overdue")
+        assert "see to broker and network" in service.health().store.reason
+    reports = service.pipeline.progress.reports
+    state = verify(tmp_path / "store.sqlite3")
+    assert state.problems == ()
+    assert state.entries == reports + 3  # the start, and what of configuration and models is new
 
 
 def test_commands_take_a_picture_and_send_again(mosquitto: Mosquitto, tmp_path: Path) -> None:
