@@ -187,8 +187,11 @@ class Publisher:
         self._next_health_at = 0.0
         for name in ("command", "receipt"):
             connection.subscribe(device_topic(self._device_id, name))
-        while not (self._stopping.is_set() and (self._nothing_waits() or time.monotonic() > self._flush_until)):
+        while True:
+            stopping = self._stopping.is_set()  # first: what was put into the store before the stop is still sent
             self._send(connection)
+            if stopping and (self._nothing_waits() or time.monotonic() > self._flush_until):
+                break
             self._step(connection, self._next_health_at - time.monotonic())
             for received in connection.take_received():
                 self._inbox.receive(received)

@@ -1,3 +1,4 @@
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -189,3 +190,24 @@ def test_stopping_sends_what_waits_but_not_for_ever(store: Store, mosquitto: Mos
         began = time.monotonic()
     assert 0.4 < time.monotonic() - began < 4
     assert store.counts().unsent == 1
+
+
+def test_a_report_that_is_kept_at_the_very_end_is_still_sent(store: Store, mosquitto: Mosquitto) -> None:
+    """The worst moment: after the publisher looked into the outbox, and before it sees that it is to stop."""
+    stoppers: list[threading.Thread] = []
+
+    def keep_and_stop(command: object) -> None:  # runs in the publisher's thread
+        store.put(make_report(1))
+        stoppers.append(threading.Thread(target=publisher.stop))
+        stoppers[0].start()
+        wait_for(publisher._stopping.is_set, "it is to stop")
+
+    publisher = make_publisher(store, mosquitto.port, on_command=keep_and_stop)
+    with Subscriber(mosquitto.port) as subscriber:
+        publisher.start()
+        wait_for(lambda: publisher.state.state == "connected", "connected")
+        subscriber.publish("edge-cad/v1/cart-7/command", '{"command": "take_picture", "command_id": "1"}')
+        wait_for(lambda: stoppers, "the command came")
+        stoppers[0].join(10)
+        assert store.counts().unsent == 0
+        wait_for(lambda: subscriber.on("report"), "heard")
