@@ -99,8 +99,13 @@ class RouterConfig(Section):
     """Name of the model bundle."""
     bundle_folders: tuple[ConfigPath, ...] = ()
     """Searched for model bundles before the built-in ones."""
+    head: Literal["softmax", "svm"] = "softmax"
+    """What turns the network's features into scores: its own SoftMax, or a support vector machine."""
+    coverage: float | None = Field(default=None, ge=0.5, lt=1)
+    """Share of each category's pictures whose prediction set holds it; one category in the set: accepted, two:
+    ambiguous, more: rejected; null: what the bundle's card says."""
     accept_threshold: float | None = Field(default=None, gt=0, lt=1)
-    """A category is accepted from this probability on; null: what the bundle's card says."""
+    """Instead of ``coverage``: a category is accepted from this probability on; null: ``coverage`` decides."""
     reject_threshold: float | None = Field(default=None, gt=0, le=1)
     """A picture is rejected above this ``ood_score``; null: what the bundle's card says."""
 

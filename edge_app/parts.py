@@ -44,7 +44,7 @@ def make_classifier(config: Config) -> Classifier:
     """
     router = config.router
     folder = find_bundle(router.bundle, router.bundle_folders)
-    return Classifier(folder, router.reject_threshold, router.accept_threshold)
+    return Classifier(folder, router.reject_threshold, router.accept_threshold, router.head, router.coverage)
 
 
 def make_registry(config: Config) -> Registry:
@@ -78,6 +78,8 @@ def make_evidence(config: Config, models: tuple[ModelInfo, ...]) -> PictureEvide
     settings = {
         "accept_threshold": router.accept_threshold,
         "reject_threshold": router.reject_threshold,
+        "head": router.head,
+        "coverage": router.coverage,
         "disabled_modules": ", ".join(config.analysis.disabled_modules),
         "deadline_s": config.analysis.deadline_s,
     }

@@ -13,10 +13,22 @@ from fakes.pictures import sector
 from cad_modules.contract import CATEGORIES
 from edge_app.classifier import Classifier
 from models.bundle import BUILT_IN_BUNDLES, Bundle, read_card
-from tools.evaluation.router import LABELS, Answers, ask, decisions, describe, main, quantisation_loss
+from tools.evaluation.router import (
+    LABELS,
+    Answers,
+    ask,
+    auroc,
+    decisions,
+    describe,
+    main,
+    prediction_sets,
+    quantisation_loss,
+)
 from tools.training.dataset import read_rows
 
 ROOT = Path(__file__).resolve().parents[2]
+TYPICAL = 3.0
+"""A distance that known pictures have."""
 HEADER = ["file", "category", "label", "split", "group", "licence_class", "mask_file", "mm_per_pixel", "extra"]
 
 
@@ -56,16 +68,18 @@ def answers(labels: list[int], predicted: list[int | tuple[int, int]], groups: l
         for one in best if isinstance(best, tuple) else (best,):
             logits[row, one] = 20.0
     names = groups or [f"g{number}" for number in range(len(labels))]
-    return Answers(logits, np.array(labels), np.array(["set"] * len(labels)), np.array(names))
+    return Answers(
+        logits, np.full(len(labels), TYPICAL), np.array(labels), np.array(["set"] * len(labels)), np.array(names)
+    )
 
 
 def test_clips_are_judged_on_evenly_spread_frames_and_every_network_sees_the_same_pictures(data: Path) -> None:
     seen: list[list[bytes]] = [[], []]
 
     def network(number: int):  # type: ignore[no-untyped-def]
-        def run(image: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        def run(image: np.ndarray) -> tuple[np.ndarray, float]:  # type: ignore[type-arg]
             seen[number].append(image.tobytes())
-            return np.full(len(LABELS), image.mean(), np.float32)
+            return np.full(len(LABELS), image.mean(), np.float32), float(image.mean())
 
         return run
 
@@ -75,6 +89,7 @@ def test_clips_are_judged_on_evenly_spread_frames_and_every_network_sees_the_sam
     assert first.labels.tolist() == [CATEGORIES.index("us_cardiac")] * 2 + [CATEGORIES.index("us_lung")] * 5
     assert len(np.unique(first.groups)) == 3
     assert np.array_equal(first.logits, second.logits)
+    assert np.array_equal(first.distances, second.distances)
 
 
 def test_decisions_tell_right_wrong_ambiguous_and_rejected_apart(classifier: Classifier) -> None:
@@ -102,6 +117,20 @@ def test_report_counts_by_category_and_set(classifier: Classifier) -> None:
     assert low < report["macro_f1"] < high
 
 
+def test_auroc_is_the_share_of_pairs_in_the_right_order() -> None:
+    assert auroc(np.array([0.1, 0.2]), np.array([0.3, 0.9])) == 1.0
+    assert auroc(np.array([0.1, 0.4]), np.array([0.2])) == 0.5
+    assert auroc(np.array([0.2, 0.2]), np.array([0.2])) == 0.5
+
+
+def test_prediction_sets_are_counted_by_category(classifier: Classifier) -> None:
+    report = prediction_sets(answers([0, 0, 1, 2], [0, 1, 1, (1, 2)]), classifier)
+    assert report["coverage"]["us_lung"]["value"] == 0.5
+    assert report["coverage"]["us_breast"]["value"] == 1.0
+    assert report["coverage"]["us_fetal_head"] == {"value": 1.0, "mean_size": 2.0}
+    assert report["mean_size"] == 1.25
+
+
 def test_loss_by_quantisation_is_the_difference_of_the_two_networks() -> None:
     floating, int8 = answers([0, 0, 1, 1], [0, 0, 1, 1]), answers([0, 0, 1, 1], [0, 1, 1, 1])
     loss = quantisation_loss(int8, floating)
@@ -123,7 +152,8 @@ def test_report_goes_to_the_file_and_onto_the_card(
     assert report["int8"]["median_ms"] > 0
     card = Bundle(folder).card  # still a valid bundle
     assert card.metrics["test"]["macro_f1"] == report["macro_f1"]
-    assert card.metrics["reject_threshold"] == before.metrics["reject_threshold"]
+    assert card.metrics["softmax"] == before.metrics["softmax"]
+    assert set(report["heads"]) == {"softmax", "svm"}
     assert card.sha256 == before.sha256
 
 

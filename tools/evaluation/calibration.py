@@ -1,17 +1,7 @@
-"""Choose the router's temperature and thresholds on the validation split."""
-
-from typing import Final
+"""Calibrated probabilities: the temperature that makes them so, and how far they are from it."""
 
 import numpy as np
 from numpy.typing import NDArray
-
-KNOWN_REFUSED: Final = 0.01
-"""Share of known pictures that the reject threshold may refuse."""
-ACCEPTED_WRONG: Final = 0.005
-"""Share of accepted pictures of a category that may be of another one."""
-REJECT_RANGE: Final = (0.2, 0.6)
-"""Limits of the reject threshold: clean validation pictures alone would ask for one that no new hospital passes."""
-ACCEPT_LEVELS: Final = np.round(np.arange(0.70, 0.996, 0.01), 2)
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -38,29 +28,6 @@ def fit_temperature(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> f
         else:
             low = left
     return round(float(np.exp((low + high) / 2)), 4)
-
-
-def choose_thresholds(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float]:
-    """The reject threshold (on p(reject)) and the accept threshold (on the best category's renormalised probability).
-
-    Args:
-        logits: Divided by the temperature, shape (pictures, labels), the last label is "reject".
-        labels: Shape (pictures,).
-    """
-    probabilities = softmax(logits)
-    known = labels < logits.shape[1] - 1
-    out_of_distribution = probabilities[:, -1]
-    wanted = float(np.quantile(out_of_distribution[known], 1 - KNOWN_REFUSED))
-    reject_threshold = round(float(np.clip(wanted, *REJECT_RANGE)), 3)
-
-    passed = known & (out_of_distribution <= reject_threshold)
-    renormalised = softmax(logits[passed, :-1])
-    best, wrong = renormalised.max(axis=1), renormalised.argmax(axis=1) != labels[passed]
-    for level in ACCEPT_LEVELS:
-        accepted = best >= level
-        if accepted.any() and wrong[accepted].mean() <= ACCEPTED_WRONG:
-            return reject_threshold, float(level)
-    return reject_threshold, float(ACCEPT_LEVELS[-1])
 
 
 def expected_calibration_error(logits: NDArray[np.float64], labels: NDArray[np.int64], bins: int = 15) -> float:

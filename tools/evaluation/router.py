@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import cv2
 import numpy as np
@@ -18,7 +18,8 @@ from cad_modules.contract import CATEGORIES
 from edge_app.classifier import Classifier
 from models.bundle import Bundle
 from models.preprocessing import network_input
-from tools.evaluation.calibration import expected_calibration_error
+from models.router_statistics import Head, RouterStatistics
+from tools.evaluation.calibration import expected_calibration_error, softmax
 from tools.evaluation.confusion import confusion, interval, macro_f1, recall
 from tools.training.bundle_writer import update_card
 from tools.training.dataset import DEFAULT_ROOT, REJECT, Row, read_pictures, read_rows
@@ -26,8 +27,8 @@ from tools.training.dataset import DEFAULT_ROOT, REJECT, Row, read_pictures, rea
 LABELS: Final = (*CATEGORIES, REJECT)
 FRAMES_PER_CLIP: Final = 8
 Image = NDArray[np.uint8]
-Network = Callable[[Image], NDArray[np.float32]]
-"""Picture (gray or BGR) -> logits divided by the temperature."""
+Network = Callable[[Image], tuple[NDArray[np.floating[Any]], float]]
+"""Picture (gray or BGR) -> the head's calibrated logits, and the distance to the known pictures."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +36,9 @@ class Answers:
     """A network's logits for pictures with labels."""
 
     logits: NDArray[np.float64]
-    """Shape (pictures, labels), divided by the temperature."""
+    """Shape (pictures, labels), calibrated."""
+    distances: NDArray[np.float64]
+    """Shape (pictures,): to the known pictures; nan where a network gives no features."""
     labels: NDArray[np.int64]
     sets: NDArray[np.str_]
     groups: NDArray[np.str_]
@@ -48,26 +51,42 @@ class Answers:
 
     def only(self, which: NDArray[np.bool_]) -> "Answers":
         """The answers at the true places."""
-        return Answers(self.logits[which], self.labels[which], self.sets[which], self.groups[which])
+        return Answers(
+            self.logits[which], self.distances[which], self.labels[which], self.sets[which], self.groups[which]
+        )
 
 
 def ask(networks: list[Network], rows: Iterable[Row], frames_per_clip: int = FRAMES_PER_CLIP) -> list[Answers]:
     """Run networks on the same pictures; of clips, on evenly spread frames."""
-    logits: list[list[NDArray[np.float32]]] = [[] for _ in networks]
+    answers: list[list[tuple[NDArray[Any], float]]] = [[] for _ in networks]
     labels, sets, groups = [], [], []
     for row in rows:
         for image in read_pictures(row, frames_per_clip, colour=True):
             for number, network in enumerate(networks):
-                logits[number].append(network(image))
+                answers[number].append(network(image))
             labels.append(LABELS.index(row.category))
             sets.append(row.set_name)
             groups.append(f"{row.set_name}/{row.group}")
-    return [Answers(np.array(one, np.float64), np.array(labels), np.array(sets), np.array(groups)) for one in logits]
+    return [
+        Answers(
+            np.array([logits for logits, _ in one], np.float64),
+            np.array([distance for _, distance in one], np.float64),
+            np.array(labels),
+            np.array(sets),
+            np.array(groups),
+        )
+        for one in answers
+    ]
 
 
-def int8_network(bundle: Bundle) -> Network:
-    """The bundle as the device runs it."""
-    return lambda image: bundle.infer(image).values
+def int8_network(bundle: Bundle, statistics: RouterStatistics) -> Network:
+    """The bundle as the device runs it, with one of its heads."""
+
+    def run(image: Image) -> tuple[NDArray[np.float64], float]:
+        prediction = bundle.infer(image)
+        return statistics.logits(prediction), statistics.distance(prediction)
+
+    return run
 
 
 def float_network(path: Path, temperature: float) -> Network:
@@ -77,11 +96,13 @@ def float_network(path: Path, temperature: float) -> Network:
     given, answer = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     _, height, width, channels = given["shape"]
 
-    def run(image: Image) -> NDArray[np.float32]:
+    def run(image: Image) -> tuple[NDArray[np.float32], float]:
         quantised = network_input(image, int(height), int(width), "gray" if channels == 1 else "rgb")
         interpreter.set_tensor(given["index"], quantised.astype(np.float32) / 128)
         interpreter.invoke()
-        return np.asarray(interpreter.get_tensor(answer["index"])[0], np.float32) / np.float32(temperature)
+        return np.asarray(interpreter.get_tensor(answer["index"])[0], np.float32) / np.float32(temperature), float(
+            "nan"
+        )
 
     return run
 
@@ -112,14 +133,64 @@ def describe(answers: Answers, classifier: Classifier) -> dict[str, Any]:
 def decisions(answers: Answers, classifier: Classifier) -> dict[str, int]:
     """How the device decides: accepted right and wrong, ambiguous with and without the true category, rejected."""
     result: Counter[str] = Counter()
-    for logits, label in zip(answers.logits, answers.labels, strict=True):
-        decided = classifier.decide(logits.astype(np.float32))
+    for logits, distance, label in zip(answers.logits, answers.distances, answers.labels, strict=True):
+        decided = classifier.decide(logits, float(distance))
         if decided.decision == "rejected":
             result["rejected"] += 1
         else:
             right = LABELS[label] in decided.prediction_set
             result[f"{decided.decision}_{'right' if right else 'wrong'}"] += 1
     return dict(sorted(result.items()))
+
+
+def compare(answers: Answers, classifier: Classifier) -> dict[str, Any]:
+    """One head in short: macro-F1, decisions, prediction sets by category, and how well it tells the unknown."""
+    known = answers.labels < len(CATEGORIES)
+    strange = np.array(
+        [
+            classifier.statistics.ood_score(logits, float(distance))
+            for logits, distance in zip(answers.logits, answers.distances, strict=True)
+        ]
+    )
+    report: dict[str, Any] = {
+        "calibration_error": round(expected_calibration_error(answers.logits, answers.labels), 4),
+        "decisions": decisions(answers, classifier),
+    }
+    if known.any():
+        counts = confusion(answers.labels, answers.predicted, len(LABELS))
+        report["macro_f1"] = round(float(macro_f1(counts, len(CATEGORIES))), 4)
+        report["prediction_sets"] = prediction_sets(answers.only(known), classifier)
+        report["ood_auroc_by_set"] = {
+            str(name): round(auroc(strange[known], strange[answers.sets == name]), 4)
+            for name in np.unique(answers.sets[~known])
+        }
+    return report
+
+
+def prediction_sets(answers: Answers, classifier: Classifier) -> dict[str, Any]:
+    """Share of each category's pictures whose set holds it, and how many categories a set has, before any refusal."""
+    probabilities = softmax(answers.logits[:, :-1])
+    sets = [classifier.statistics.prediction_set(one, classifier.coverage) for one in probabilities]
+    holds = np.array([label in one for label, one in zip(answers.labels, sets, strict=True)])
+    sizes = np.array([len(one) for one in sets])
+    return {
+        "stated": classifier.coverage,
+        "mean_size": round(float(sizes.mean()), 4),
+        "coverage": {
+            CATEGORIES[label]: {
+                "value": round(float(holds[answers.labels == label].mean()), 4),
+                "mean_size": round(float(sizes[answers.labels == label].mean()), 4),
+            }
+            for label in np.unique(answers.labels)
+        },
+    }
+
+
+def auroc(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> float:
+    """The probability that a picture of the unknown has the higher score; equal scores count half."""
+    ascending = np.sort(known)
+    below = np.searchsorted(ascending, unknown, side="left") + np.searchsorted(ascending, unknown, side="right")
+    return float(below.mean() / (2 * len(known)))
 
 
 def _recall(answers: Answers, which: NDArray[np.bool_]) -> dict[str, Any]:
@@ -170,16 +241,20 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
 
     cv2.setNumThreads(1)
-    bundle, classifier = Bundle(options.bundle), Classifier(options.bundle)
-    networks = [int8_network(bundle)]
+    bundle = Bundle(options.bundle)
+    classifiers = {head: Classifier(options.bundle, head=head) for head in get_args(Head)}
+    networks = [int8_network(bundle, classifier.statistics) for classifier in classifiers.values()]
     if options.float_file:
         networks.append(float_network(options.float_file, bundle.card.temperature))
     rows = [row for row in read_rows(options.data) if row.split == options.split]
     answers = ask(networks, rows)
-    report = {"split": options.split, **describe(answers[0], classifier)}
+    report = {"split": options.split, **describe(answers[0], classifiers["softmax"])}
+    report["heads"] = {
+        head: compare(one, classifier) for one, (head, classifier) in zip(answers, classifiers.items(), strict=False)
+    }
     int8: dict[str, Any] = {"median_ms": median_ms(bundle), "bytes": (options.bundle / "model.tflite").stat().st_size}
     if options.float_file:
-        int8 |= quantisation_loss(*answers)
+        int8 |= quantisation_loss(answers[0], answers[-1])
     report["int8"] = int8
     text = json.dumps(report, indent=1)
     print(text)
@@ -191,7 +266,7 @@ def main(arguments: list[str]) -> None:
 
 def _write_card(folder: Path, bundle: Bundle, report: dict[str, Any], split: str) -> None:
     figures = {key: report[key] for key in ("pictures", "groups", "macro_f1", "macro_f1_interval", "calibration_error")}
-    figures |= {"recall": report["recall"], "recall_by_set": report["recall_by_set"], "decisions": report["decisions"]}
+    figures |= {key: report[key] for key in ("recall", "recall_by_set", "decisions", "heads")}
     metrics = {**bundle.card.metrics, split: figures}
     update_card(
         folder, metrics=metrics, int8={**bundle.card.int8, **report["int8"]} if split == "test" else bundle.card.int8

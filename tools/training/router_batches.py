@@ -81,7 +81,7 @@ def draw_sample(pictures: Pictures, rng: Generator, side: int) -> tuple[Image, i
         image = idle_sector(rng)
     elif name in SPOILED:
         radiograph = rng.random() < 0.35
-        image = _spoil(pictures, RADIOGRAPH if radiograph else ULTRASOUND, name, rng)
+        image = spoil(pictures, RADIOGRAPH if radiograph else ULTRASOUND, name, rng)
     else:
         image = _pick(pictures[label][name], rng)
         if label == REJECT:
@@ -89,7 +89,8 @@ def draw_sample(pictures: Pictures, rng: Generator, side: int) -> tuple[Image, i
     return to_network(randomise(image, rng, radiograph=radiograph), side), index
 
 
-def _spoil(pictures: Pictures, categories: tuple[str, ...], how: str, rng: Generator) -> Image:
+def spoil(pictures: Pictures, categories: tuple[str, ...], how: str, rng: Generator) -> Image:
+    """A picture of these categories, spoiled in the named way: what must be refused although it looks familiar."""
     first, second = (
         _pick(pictures[category][str(rng.choice(sorted(pictures[category])))], rng)
         for category in rng.choice(categories, 2, replace=False)

@@ -1,4 +1,4 @@
-"""Turn the trained router into its bundle: int8, golden vectors, temperature and thresholds (validation split)."""
+"""Turn the trained router into its bundle: int8, golden vectors, and what is fitted on top of the network."""
 
 import contextlib
 import io
@@ -10,25 +10,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cad_modules.contract import CATEGORIES
-from edge_app.classifier import Classifier
-from models.bundle import Bundle, Card
-from tools.evaluation.calibration import choose_thresholds, fit_temperature
-from tools.evaluation.router import Answers, ask, decisions, int8_network
+from models.bundle import Card
 from tools.training import mobilenet
 from tools.training.augment import randomise, shrink
-from tools.training.bundle_writer import update_card, write_bundle
+from tools.training.bundle_writer import write_bundle
 from tools.training.dataset import Row, read_pictures, training_sets
 from tools.training.nothing import draw_nothing, speckle_phantom
 from tools.training.router_batches import LABELS, STORED_SIDE, to_network
+from tools.training.router_statistics import fit_statistics
 
 VERSION: Final = "1.0.0"
 FEATURE_LAYER: Final = "mean"
 """The mean over the picture: what the logits are computed from, and the network's second output."""
 REPRESENTATIVE_PER_SET: Final = 20
-RANDOM_VARIANTS: Final = 1
-"""Of each validation picture, beside the picture itself, when temperature and thresholds are chosen."""
-DRAWN_REJECTS: Final = 200
 GOLDEN_SEED: Final = 1
 GOLDEN_COUNT: Final = 8
 
@@ -45,7 +39,7 @@ LIMITS: Final = (
 
 
 def export(model: Any, rows: list[Row], folder: Path, out: Path, seed: int) -> Card:
-    """Write the bundle and ``out/float.tflite``, then set temperature and thresholds on the validation split."""
+    """Write the bundle and ``out/float.tflite``, then fit what stands on top of the network."""
     import keras
 
     cv2.setNumThreads(1)
@@ -68,11 +62,11 @@ def export(model: Any, rows: list[Row], folder: Path, out: Path, seed: int) -> C
         weights_use="research and other non-commercial use: CAMUS, JSRT, RSNA hands, part of POCUS allow no more",
         limits=LIMITS,
         training_data=training_sets(trained_on),
-        metrics={"reject_threshold": 0.5, "accept_threshold": 0.9},  # until they are chosen below
+        metrics={},
         int8={},
     )
     write_float(model, out / "float.tflite")
-    return calibrate(folder, rows, seed)
+    return fit_statistics(folder, rows, seed)
 
 
 def representative(rows: list[Row], side: int, seed: int) -> Iterator[NDArray[np.uint8]]:
@@ -105,47 +99,3 @@ def write_float(model: Any, path: Path) -> None:
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, model(image, training=False)))
     with contextlib.redirect_stdout(io.StringIO()):
         path.write_bytes(converter.convert())
-
-
-def calibrate(folder: Path, rows: list[Row], seed: int) -> Card:
-    """Choose temperature and thresholds with the int8 network, on validation pictures as they are and randomised."""
-    update_card(folder, temperature=1.0)
-    bundle = Bundle(folder)
-    answers = _validation_answers(bundle, rows, seed)
-    temperature = fit_temperature(answers.logits, answers.labels)
-    scaled = answers.logits / temperature
-    reject_threshold, accept_threshold = choose_thresholds(scaled, answers.labels)
-    metrics: dict[str, Any] = {"reject_threshold": reject_threshold, "accept_threshold": accept_threshold}
-    update_card(folder, temperature=temperature, metrics=metrics)
-    judged = Answers(scaled, answers.labels, answers.sets, answers.groups)
-    known = answers.labels < len(CATEGORIES)
-    metrics["calibration"] = {
-        "on": f"validation split, each picture as it is and {RANDOM_VARIANTS} x randomised; drawn screens",
-        "pictures": len(answers.labels),
-        "known": decisions(judged.only(known), Classifier(folder)),
-        "reject": decisions(judged.only(~known), Classifier(folder)),
-    }
-    return update_card(folder, metrics=metrics)
-
-
-def _validation_answers(bundle: Bundle, rows: list[Row], seed: int) -> Answers:
-    validation = [row for row in rows if row.split == "val"]
-    rng = np.random.default_rng([seed, 4])
-    network = int8_network(bundle)
-    plain = ask([network], validation, 3)[0]
-    logits, labels, sets, groups = [plain.logits], [plain.labels], [plain.sets], [plain.groups]
-    for _ in range(RANDOM_VARIANTS):
-        for row in validation:
-            image = shrink(read_pictures(row, 1, colour=True)[0], STORED_SIDE)
-            changed = randomise(image, rng, radiograph=row.category.startswith("xr_"))
-            logits.append(network(changed)[np.newaxis].astype(np.float64))
-            labels.append(np.array([LABELS.index(row.category)]))
-            sets.append(np.array([row.set_name]))
-            groups.append(np.array([f"{row.set_name}/{row.group}"]))
-    for number in range(DRAWN_REJECTS):
-        changed = randomise(draw_nothing(rng), rng, radiograph=bool(rng.random() < 0.5))
-        logits.append(network(changed)[np.newaxis].astype(np.float64))
-        labels.append(np.array([len(CATEGORIES)]))
-        sets.append(np.array(["drawn"]))
-        groups.append(np.array([f"drawn/{number}"]))
-    return Answers(np.concatenate(logits), np.concatenate(labels), np.concatenate(sets), np.concatenate(groups))
