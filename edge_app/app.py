@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import cv2
+
 from edge_app.amendments import ClockWatch
 from edge_app.background import Background
 from edge_app.config import Config
@@ -100,6 +102,9 @@ class Service:
             raise
 
     def __enter__(self) -> Self:
+        cv2.setNumThreads(
+            1
+        )  # the other cores decode, run the modules and make reports; more threads only get in their way
         self._analyzer.start()
         self.publisher.start()
         self._parts.callback(self.publisher.stop)

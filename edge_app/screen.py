@@ -49,17 +49,18 @@ def look(frame: Frame) -> Picture:
     if frame.signal in ("absent", "unstable", "out of range"):
         return Picture(frame, "no_signal", f"the capture card's signal is {frame.signal}; {CHECK_CABLE}", whole)
     step = max(1, min(height, width) // LOOK_SIZE)
-    sample = np.ascontiguousarray(frame.pixels[::step, ::step])
-    gray = sample if sample.ndim == 2 else np.ascontiguousarray(sample[:, :, 1])  # green: most of the brightness
+    colour = frame.pixels.ndim == 3
+    sample = frame.pixels[::step, ::step]
+    gray = np.ascontiguousarray(sample[:, :, 1] if colour else sample)  # green: most of the brightness
 
     cumulated = np.cumsum(np.bincount(gray.ravel(), minlength=256)) / gray.size
     low, high = (int(np.searchsorted(cumulated, share)) for share in (0.005, 0.995))
     if high - low < FLAT_RANGE:
-        if sample.ndim == 3 and _saturation(sample) > SATURATED:
+        if colour and _saturation(sample) > SATURATED:
             return Picture(frame, "no_signal", f"plain colour screen: no signal; {CHECK_CABLE}", whole)
         shade = "black" if high < 32 else "white" if low > 223 else "gray"
         return Picture(frame, "blank", f"the screen is plain {shade}: nothing to analyse", whole)
-    if sample.ndim == 3 and _is_colour_bars(sample):
+    if colour and _is_colour_bars(sample):
         return Picture(frame, "no_signal", f"colour bars: no signal; {CHECK_CABLE}", whole)
 
     state, reason = ("still", "still picture") if frame.clip_id is None else ("live", "moving picture")
@@ -68,12 +69,12 @@ def look(frame: Frame) -> Picture:
 
 
 def _saturation(sample: NDArray[np.uint8]) -> float:
-    return float(np.median(cv2.cvtColor(sample, cv2.COLOR_BGR2HSV)[:, :, 1]))
+    return float(np.median(cv2.cvtColor(np.ascontiguousarray(sample), cv2.COLOR_BGR2HSV)[:, :, 1]))
 
 
 def _is_colour_bars(sample: NDArray[np.uint8]) -> bool:
     """Vertical bars: rows of the upper half alike, and several saturated colours side by side."""
-    rows = sample[: max(2, sample.shape[0] // 2) : max(1, sample.shape[0] // 20)]
+    rows = np.ascontiguousarray(sample[: max(2, sample.shape[0] // 2) : max(1, sample.shape[0] // 20)])
     if np.abs(np.diff(rows.astype(np.int16), axis=0)).mean() > ALIKE_LEVELS:
         return False
     hsv = cv2.cvtColor(rows[:1], cv2.COLOR_BGR2HSV)[0]

@@ -161,8 +161,8 @@ def sharpness(picture: Picture) -> float:
     Source: J. L. Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy, ICPR 2000.
     """
     step = max(1, min(picture.area.height, picture.area.width) // 160)
-    sample = np.ascontiguousarray(picture.pixels[::step, ::step])
-    gray = sample if sample.ndim == 2 else np.ascontiguousarray(sample[:, :, 1])
+    pixels = picture.pixels
+    gray = np.ascontiguousarray(pixels[::step, ::step] if pixels.ndim == 2 else pixels[::step, ::step, 1])
     return float(cv2.meanStdDev(cv2.Laplacian(gray, cv2.CV_16S))[1][0, 0]) ** 2
 
 
