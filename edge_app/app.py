@@ -102,9 +102,7 @@ class Service:
             raise
 
     def __enter__(self) -> Self:
-        cv2.setNumThreads(
-            1
-        )  # the other cores decode, run the modules and make reports; more threads only get in their way
+        cv2.setNumThreads(1)  # the other cores decode, run the modules and make reports
         self._analyzer.start()
         self.publisher.start()
         self._parts.callback(self.publisher.stop)
