@@ -128,7 +128,13 @@ class ImageFolder:
             path = folder / name
             if is_folder:
                 yield from self._walk(path)
-            elif path.is_file():
+                continue
+            try:
+                is_file = path.is_file()
+            except OSError as error:  # a link to where this user may not look
+                self._skip(UnreadableImage(f"{path} cannot be read: {error.strerror}"))
+                continue
+            if is_file:
                 yield path
 
 

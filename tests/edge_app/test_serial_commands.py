@@ -73,18 +73,17 @@ def test_missing_port_is_a_missing_part(tmp_path: Path) -> None:
     assert monitored.exit_code == 0 and "plug the controller in" in monitored.output
 
 
-def serial_check(device: str) -> tuple[bool, str]:
-    checks = examine(
-        Config.model_validate({"serial": {"device": device}, "source": {"kind": "image_folder", "path": "/"}})
-    )
+def serial_check(device: str, folder: Path) -> tuple[bool, str]:
+    source = {"kind": "image_folder", "path": str(folder)}
+    checks = examine(Config.model_validate({"serial": {"device": device}, "source": source}))
     (check,) = [check for check in checks if check.name == "serial port"]
     return check.ok, check.text
 
 
 def test_doctor_greets_the_controller(board: EmulatedController, tmp_path: Path) -> None:
-    ok, text = serial_check(board.path)
+    ok, text = serial_check(board.path, tmp_path)
     assert ok and "lm3s6965evb 1.0.0 answers in" in text
-    ok, text = serial_check(str(tmp_path / "ttyACM9"))
+    ok, text = serial_check(str(tmp_path / "ttyACM9"), tmp_path)
     assert not ok and "plug the controller in" in text
-    ok, text = serial_check("")
+    ok, text = serial_check("", tmp_path)
     assert ok and "no controller is configured" in text

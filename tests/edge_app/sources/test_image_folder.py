@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -111,6 +112,24 @@ def test_a_folder_that_may_not_be_read_is_told(grays: Image, save: Save, tmp_pat
     finally:
         locked.chmod(0o700)
     assert "locked" in str(errors[0])
+
+
+def test_a_link_to_where_nobody_may_look_is_told(
+    grays: Image, save: Save, tmp_path: Path, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save("a.png", grays)
+    (tmp_path / "b.png").symlink_to(tmp_path / "forbidden" / "b.png")
+    ask = Path.is_file
+
+    def is_file(path: Path) -> bool:
+        if path.name == "b.png":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return ask(path)
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    errors: list[UnreadableImage] = []
+    assert len(read(open_path(tmp_path, on_error=errors.append))) == 1
+    assert [str(error) for error in errors] == [f"{tmp_path / 'b.png'} cannot be read: Permission denied"]
 
 
 def test_several_paths_are_read_in_the_given_order(grays: Image, save: Save, tmp_path: Path, read: Read) -> None:
