@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cad_modules.registry import discover
 from edge_app.app import open_source
+from edge_app.clock import wall_time_trusted
 from edge_app.config import CaptureCardSource, Config
 from edge_app.controller import controller_settings
 from edge_app.errors import EdgeCadError
@@ -28,8 +29,6 @@ CONTROLLER_S: Final = 3.0
 """Longest wait for the microcontroller's answer."""
 EARLIEST_CLOCK: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """A clock before this was never set: this program did not exist then."""
-TIME_SYNCHRONISED: Final = Path("/run/systemd/timesync/synchronized")
-"""Made by systemd-timesyncd once the clock was set from the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,7 @@ def _clock(config: Config) -> str:
         raise EdgeCadError(
             f"the clock says {now:%Y-%m-%d}: set it (timedatectl set-time), or let it reach a time server"
         )
-    synchronised = "set from the network" if TIME_SYNCHRONISED.exists() else "not known to be set from the network"
+    synchronised = "set from the network" if wall_time_trusted() else "not known to be set from the network"
     return f"{now:%Y-%m-%d %H:%M:%S} UTC, {synchronised}"
 
 
