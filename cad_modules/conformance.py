@@ -55,6 +55,10 @@ class Example:
     """One for a module that looks at frames; the frames of a clip for one that looks at clips."""
     predictions: Mapping[str, Prediction] = field(default_factory=dict)
     """What each bundle says of it."""
+    frame_predictions: tuple[Mapping[str, Prediction], ...] = ()
+    """What each bundle says of each of a clip's frames; empty: ``predictions`` of every one."""
+    frame_s: float = FRAME_S
+    """From one frame of a clip to the next."""
 
 
 def check_module(
@@ -112,6 +116,12 @@ class Case:
     category: str
     spacing: float | None
     must_answer: bool = False
+    frame_predictions: tuple[Mapping[str, Prediction], ...] = ()
+    """Of each frame of a clip; empty: ``predictions`` of every one."""
+    times_s: tuple[float, ...] = ()
+    """Of each frame of a clip."""
+    colour_fraction: float = 0.0
+    """Of each frame of a clip."""
 
     def __str__(self) -> str:
         spacing = "no spacing" if self.spacing is None else f"{self.spacing} mm per pixel"
@@ -120,11 +130,12 @@ class Case:
     def run(self) -> Findings | None:
         """The answer; None if the picture is unsuitable."""
         given: Any = self.images[0]
+        infer = self._answers(self.predictions)
         if self.module.scope == "clip":
-            given = tuple(ClipFrame(image, number * FRAME_S) for number, image in enumerate(self.images))
+            given, infer = self._clip(), self._refuse
         analyze: Callable[[Any, AnalysisContext], Findings] = self.module.analyze
         try:
-            return self.module.check(analyze(given, AnalysisContext(self.category, self._infer, self.spacing)))
+            return self.module.check(analyze(given, AnalysisContext(self.category, infer, self.spacing)))
         except UnsuitableImage as error:
             if not str(error).strip():
                 raise NotConformantError(f"{self}: UnsuitableImage without a reason") from error
@@ -136,10 +147,23 @@ class Case:
         except Exception as error:
             raise NotConformantError(f"{self}: raised {type(error).__name__}: {error}") from error
 
-    def _infer(self, name: str) -> Prediction:
-        if name not in self.predictions:
-            raise NotConformantError(f"{self}: asked for the bundle {name!r}, which it does not declare")
-        return self.predictions[name]
+    def _clip(self) -> tuple[ClipFrame, ...]:
+        predictions = self.frame_predictions or (self.predictions,) * len(self.images)
+        return tuple(
+            ClipFrame(image, time_s, self._answers(of_frame), self.colour_fraction)
+            for image, time_s, of_frame in zip(self.images, self.times_s, predictions, strict=True)
+        )
+
+    def _answers(self, predictions: Mapping[str, Prediction]) -> Callable[[str], Prediction]:
+        def infer(name: str) -> Prediction:
+            if name not in predictions:
+                raise NotConformantError(f"{self}: asked for the bundle {name!r}, which it does not declare")
+            return predictions[name]
+
+        return infer
+
+    def _refuse(self, name: str) -> Prediction:
+        raise NotConformantError(f"{self}: asked the context for {name!r}; of a clip, each frame is asked")
 
 
 Answers: TypeAlias = tuple[tuple[Case, Findings | None], ...]
@@ -214,7 +238,19 @@ def _cases(
         for category in module.categories:
             for spacing in (None, SPACING_MM):
                 images = tuple(_read_only(image) for image in example.images)
-                yield Case(module, example.name, images, example.predictions, category, spacing, must_answer=True)
+                yield Case(
+                    module,
+                    example.name,
+                    images,
+                    example.predictions,
+                    category,
+                    spacing,
+                    must_answer=True,
+                    frame_predictions=example.frame_predictions,
+                    times_s=tuple(number * example.frame_s for number in range(len(images))),
+                )
+    if module.scope == "clip":
+        yield from _faulty_clips(module, examples)
     kinds = max((len(outputs(shape)) for _, shape in shapes), default=1)
     number = 0
     for name, image in pictures():
@@ -223,9 +259,44 @@ def _cases(
             title = ", ".join((name, *(f"{bundle}: {drawn}" for bundle, (drawn, _) in chosen)))
             predictions = {bundle: prediction for bundle, (_, prediction) in chosen}
             category = module.categories[number % len(module.categories)]
+            frames = _frames(module, image)
+            times_s = tuple(index * FRAME_S for index in range(len(frames)))
             for spacing in (None, SPACING_MM):
-                yield Case(module, title, _frames(module, image), predictions, category, spacing)
+                yield Case(module, title, frames, predictions, category, spacing, times_s=times_s)
             number += 1
+
+
+def _faulty_clips(module: CadModule, examples: tuple[Example, ...]) -> Iterator[Case]:
+    """The examples with one frame, times that stand still or go back, frames of another size, or in colour."""
+    for example in examples:
+        images = tuple(_read_only(image) for image in example.images)
+        count, cut = len(images), tuple(_read_only(image[:-1, :-2]) for image in images[1::2])
+        mixed = tuple(cut[index // 2] if index % 2 else image for index, image in enumerate(images))
+        rising = tuple(index * example.frame_s for index in range(count))
+        faults: tuple[tuple[str, tuple[Image, ...], tuple[float, ...], float], ...] = (
+            ("one frame", images[:1], rising[:1], 0.0),
+            ("two frames", images[:2], rising[:2], 0.0),
+            ("one time", images, (0.0,) * count, 0.0),
+            ("every time twice", images, tuple(rising[index // 2] for index in range(count)), 0.0),
+            ("times that go back", images, rising[: count // 2] + rising[: count - count // 2], 0.0),
+            ("falling times", images, rising[::-1], 0.0),
+            ("frames of two sizes", mixed, rising, 0.0),
+            ("coloured frames", images, rising, 0.3),
+        )
+        for name, frames, times_s, colour_fraction in faults:
+            of_frames, title = example.frame_predictions[: len(frames)], f"{example.name}: {name}"
+            for spacing in (None, SPACING_MM):
+                yield Case(
+                    module,
+                    title,
+                    frames,
+                    example.predictions,
+                    module.categories[0],
+                    spacing,
+                    frame_predictions=of_frames,
+                    times_s=times_s,
+                    colour_fraction=colour_fraction,
+                )
 
 
 def _frames(module: CadModule, image: Image) -> tuple[Image, ...]:

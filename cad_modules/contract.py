@@ -89,7 +89,8 @@ class AnalysisContext:
     category: str
     """One of ``CATEGORIES``."""
     infer: Callable[[str], Prediction]
-    """Runs the named model bundle on this picture, once however many modules ask."""
+    """Runs the named model bundle on this picture, once however many modules ask. A module that looks at clips asks
+    each of its frames instead."""
     mm_per_pixel: float | None = None
     """Spacing of the picture, if its source knows it."""
 
@@ -115,6 +116,10 @@ class AnalysisContext:
         return Finding(feature, pixels * factor, unit, scaled)
 
 
+def _no_bundles(name: str) -> Prediction:
+    raise ModuleContractError(f"this picture has no answer of the model bundle {name!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class ClipFrame:
     """One picture of a clip."""
@@ -122,10 +127,15 @@ class ClipFrame:
     image: Image
     time_s: float
     """Since the clip's first picture."""
+    infer: Callable[[str], Prediction] = _no_bundles
+    """Runs the named model bundle on this picture, once however many modules ask."""
+    colour_fraction: float = 0.0
+    """Part of the picture that was coloured before it was made gray, 0 to 1: much of it in colour Doppler."""
 
 
 FrameAnalysis: TypeAlias = Callable[[Image, AnalysisContext], Findings]
 ClipAnalysis: TypeAlias = Callable[[tuple[ClipFrame, ...], AnalysisContext], Findings]
+"""The frames are those of one view, at least one, of one size, in the order of their times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +152,7 @@ class CadModule:
     analyze: FrameAnalysis | ClipAnalysis
     scope: Literal["frame", "clip"] = "frame"
     looks_at: Literal["picture", "screen"] = "picture"
-    """``picture``: the picture area alone; ``screen``: the whole frame with the scanner's text around it."""
+    """``picture``: the picture area alone; ``screen``: the whole frame with the scanner's text (not of clips)."""
     models: tuple[str, ...] = ()
     """Names of the model bundles that it asks ``context.infer`` for."""
     experimental: bool = field(default=True)
@@ -152,6 +162,8 @@ class CadModule:
         unknown = set(self.categories) - set(CATEGORIES)
         if unknown or not self.categories:
             raise ModuleContractError(f"{self.name}: categories {sorted(unknown)} are unknown; there are {CATEGORIES}")
+        if self.scope == "clip" and self.looks_at == "screen":
+            raise ModuleContractError(f"{self.name}: clip modules get the picture area, not the screen")
         if not self.features:
             raise ModuleContractError(f"{self.name}: declares no features")
 

@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 MAX_REASON_CHARACTERS: Final = 300
 """A reason goes into every report; an exception that prints an array must not."""
+MAX_SHARED_BYTES: Final = 128 * 2**20
+"""Kept answers on the frames of a clip take no more; beyond, the network runs again for the next module."""
+_NO_VALUES: Final[NDArray[np.float32]] = np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,72 @@ class Runtime:
 
         return AnalysisContext(category, infer, mm_per_pixel)
 
+    def clip_frames(
+        self,
+        images: Iterable[Image],
+        times_s: Iterable[float],
+        colour_fractions: Iterable[float],
+        modules: Iterable[CadModule],
+    ) -> tuple[ClipFrame, ...]:
+        """The frames of a clip as its modules get them; they share the runs of the networks.
+
+        Args:
+            images: The picture area, gray, shape (h, w) each.
+            times_s: Of each, since the first.
+            colour_fractions: Of each, see ``ClipFrame``.
+            modules: That will read them. What several of them ask for is kept as long as the frames are.
+        """
+        readers = Counter(name for module in modules for name in module.models)
+        answers = _ClipAnswers(self.bundle, {name for name, count in readers.items() if count > 1})
+        return tuple(
+            ClipFrame(image, time_s, answers.on(image), colour_fraction)
+            for image, time_s, colour_fraction in zip(images, times_s, colour_fractions, strict=True)
+        )
+
+
+class _ClipAnswers:
+    """The networks' answers on the frames of one clip; those to ``shared`` bundles are kept, in half precision.
+
+    Every reader gets half precision, so that a module's answer does not depend on which others run.
+    """
+
+    def __init__(self, bundle: Callable[[str], Bundle], shared: set[str]) -> None:
+        self._bundle, self._shared = bundle, shared
+        self._bytes = 0
+
+    def on(self, image: Image) -> Callable[[str], Prediction]:
+        """Answers on one frame."""
+        kept: dict[str, tuple[Prediction, NDArray[np.float16]]] = {}
+
+        def infer(name: str) -> Prediction:
+            if name not in kept:
+                prediction = self._bundle(name).infer(image)
+                answer = replace(prediction, values=_NO_VALUES), prediction.values.astype(np.float16)
+                if name in self._shared and self._bytes + answer[1].nbytes <= MAX_SHARED_BYTES:
+                    self._bytes += answer[1].nbytes
+                    kept[name] = answer
+            else:
+                answer = kept[name]
+            values = answer[1].astype(np.float32)
+            values.setflags(write=False)
+            return replace(answer[0], values=values)
+
+        return infer
+
+
+def clip_context(category: str, mm_per_pixel: float | None = None) -> AnalysisContext:
+    """What a module may know about a clip; the networks' answers are with its frames (``Runtime.clip_frames``).
+
+    Args:
+        category: One of ``CATEGORIES``.
+        mm_per_pixel: Spacing of the frames, if known.
+    """
+
+    def refuse(name: str) -> Prediction:
+        raise ModuleContractError(f"{name}: a module that looks at clips asks its frames: frames[0].infer({name!r})")
+
+    return AnalysisContext(category, refuse, mm_per_pixel)
+
 
 def run_module(module: CadModule, image: Image | tuple[ClipFrame, ...], context: AnalysisContext) -> ModuleResult:
     """Run one module; whatever it does short of ending the process becomes a result.
@@ -137,7 +207,7 @@ def run_module(module: CadModule, image: Image | tuple[ClipFrame, ...], context:
 
 def _read_only(image: Image | tuple[ClipFrame, ...]) -> Image | tuple[ClipFrame, ...]:
     if isinstance(image, tuple):
-        return tuple(ClipFrame(_read_only_view(frame.image), frame.time_s) for frame in image)
+        return tuple(replace(frame, image=_read_only_view(frame.image)) for frame in image)
     return _read_only_view(image)
 
 

@@ -16,19 +16,21 @@ import numpy as np
 
 from cad_modules.contract import CadModule, Image, Overlay
 from cad_modules.registry import Registry, discover
-from cad_modules.runtime import ModuleResult, Runtime, run_module
-from edge_app.records import Analysis, Box, Picture, Plan
+from cad_modules.runtime import ModuleResult, Runtime, clip_context, run_module
+from edge_app.records import Analysis, Box, Clip, Picture, Plan
 from models.bundle import Prediction
 
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S: Final = 2.0
 """A worker that was asked to end, or killed, is gone after this time."""
+CLIP_FRAME_DEADLINE_S: Final = 0.1
+"""A module that looks at a clip may take so much longer for each of its frames: a network may run on every one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What a worker is told before it gets the gray frame's bytes."""
+    """What a worker is told before it gets the bytes of the gray frame, or of each of a clip's."""
 
     modules: tuple[str, ...]
     categories: tuple[str, ...]
@@ -36,6 +38,12 @@ class _Job:
     width: int
     area: Box
     mm_per_pixel: float | None
+    times_s: tuple[float, ...] = ()
+    """Of a clip's frames; empty for a single frame."""
+    colour_fractions: tuple[float, ...] = ()
+    """Of a clip's frames."""
+    reduction: int = 1
+    """Pixels of the frame to one of a clip's."""
 
 
 class Analyzer:
@@ -88,14 +96,34 @@ class Analyzer:
         """
         pixels = picture.frame.pixels
         gray = pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+        height, width = gray.shape
+        job = _Job((), (), height, width, picture.area, picture.frame.mm_per_pixel)
+        return self._analyze(plan, job, (gray,), self._deadline_s)
+
+    def analyze_clip(self, plan: Plan, clip: Clip | None) -> tuple[Analysis, ...]:
+        """Run every module of a plan for clips; as ``analyze``, with a longer deadline.
+
+        Args:
+            plan: Of modules that look at clips.
+            clip: None: no frame was kept, and only unusable modules have an entry.
+        """
+        if clip is None:
+            return self._analyze(replace(plan, modules=(), categories=()), None, (), 0.0)
+        height, width = clip.images[0].shape
+        job = _Job(
+            (), (), height, width, clip.area, clip.mm_per_pixel, clip.times_s, clip.colour_fractions, clip.reduction
+        )
+        return self._analyze(plan, job, clip.images, self._deadline_s + CLIP_FRAME_DEADLINE_S * len(clip.images))
+
+    def _analyze(
+        self, plan: Plan, job: _Job | None, images: tuple[Image, ...], deadline_s: float
+    ) -> tuple[Analysis, ...]:
         analyses: list[Analysis] = []
-        while len(analyses) < len(plan.modules):
+        while job is not None and len(analyses) < len(plan.modules):
             left = plan.modules[len(analyses) :]
             names = tuple(module.name for module in left)
-            categories = plan.categories[len(analyses) :]
-            height, width = gray.shape
-            job = _Job(names, categories, height, width, picture.area, picture.frame.mm_per_pixel)
-            analyses.extend(self._run(left, job, gray))
+            job = replace(job, modules=names, categories=plan.categories[len(analyses) :])
+            analyses.extend(self._run(left, job, images, deadline_s))
         unavailable = [
             Analysis(entry.name, entry.module.version, "unavailable", entry.reason, 0.0, entry.module.experimental)
             for entry in plan.unusable
@@ -114,23 +142,25 @@ class Analyzer:
             self._worker.close()
         self._connection = self._worker = None
 
-    def _run(self, modules: tuple[CadModule, ...], job: _Job, gray: Image) -> Iterator[Analysis]:
+    def _run(
+        self, modules: tuple[CadModule, ...], job: _Job, images: tuple[Image, ...], deadline_s: float
+    ) -> Iterator[Analysis]:
         """Entries for the job's modules up to and including the first that cost the worker its life."""
         try:
             self.start()
             assert self._connection is not None
             self._connection.send(job)
-            self._connection.send_bytes(np.ascontiguousarray(gray).reshape(-1).data)
+            for gray in images:
+                self._connection.send_bytes(np.ascontiguousarray(gray).reshape(-1).data)
         except (BrokenPipeError, ConnectionResetError):
             self._replace_worker()
             yield _missing(modules[0], "failed", "the analysis process ended", 0.0)
             return
         for module in modules:
             try:
-                if not self._connection.poll(self._deadline_s):
+                if not self._connection.poll(deadline_s):
                     self._replace_worker()
-                    reason = f"no answer within {self._deadline_s:g} s"
-                    yield _missing(module, "timed_out", reason, self._deadline_s * 1000)
+                    yield _missing(module, "timed_out", f"no answer within {deadline_s:g} s", deadline_s * 1000)
                     return
                 result: ModuleResult = self._connection.recv()
             except (EOFError, ConnectionResetError):
@@ -178,8 +208,13 @@ def _work(
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             job: _Job = connection.recv()
-            screen = np.frombuffer(connection.recv_bytes(), np.uint8).reshape(job.height, job.width)
-            for result in _results(job, screen, registry, runtime):
+            received = (connection.recv_bytes() for _ in range(max(1, len(job.times_s))))
+            images = [np.frombuffer(pixels, np.uint8).reshape(job.height, job.width) for pixels in received]
+            if job.times_s:
+                results = _clip_results(job, images, registry, runtime)
+            else:
+                results = _results(job, images[0], registry, runtime)
+            for result in results:
                 connection.send(result)
 
 
@@ -195,10 +230,24 @@ def _results(job: _Job, screen: Image, registry: Registry, runtime: Runtime) -> 
         context = runtime.context_for(screen if on_screen else picture, category, job.mm_per_pixel, cache)
         result = run_module(module, screen if on_screen else picture, context)
         if not on_screen:
-            moved = tuple(_shift(overlay, area.x, area.y) for overlay in result.findings.overlays)
-            result = replace(result, findings=replace(result.findings, overlays=moved))
+            result = _on_frame(result, area)
         yield result
 
 
-def _shift(overlay: Overlay, x: int, y: int) -> Overlay:
-    return replace(overlay, points=tuple((px + x, py + y) for px, py in overlay.points))
+def _clip_results(job: _Job, images: list[Image], registry: Registry, runtime: Runtime) -> Iterator[ModuleResult]:
+    modules = [registry.module(name) for name in job.modules]
+    frames = runtime.clip_frames(images, job.times_s, job.colour_fractions, modules)
+    for module, category in zip(modules, job.categories, strict=True):
+        yield _on_frame(run_module(module, frames, clip_context(category, job.mm_per_pixel)), job.area, job.reduction)
+
+
+def _on_frame(result: ModuleResult, area: Box, reduction: int = 1) -> ModuleResult:
+    """The result with its overlays in pixels of the frame; they were in pixels of the picture area, made smaller."""
+    overlays = tuple(_moved(overlay, area, reduction) for overlay in result.findings.overlays)
+    return replace(result, findings=replace(result.findings, overlays=overlays))
+
+
+def _moved(overlay: Overlay, area: Box, reduction: int) -> Overlay:
+    centre = (reduction - 1) / 2  # of the first reduced pixel
+    points = ((x * reduction + centre + area.x, y * reduction + centre + area.y) for x, y in overlay.points)
+    return replace(overlay, points=tuple(points))

@@ -13,7 +13,7 @@ from edge_app import reporting, routing, screen, views
 from edge_app.background import Job, run_now
 from edge_app.messages import Report, Trigger
 from edge_app.motion import Motion
-from edge_app.records import Analysis, Classification, Evidence, Frame, Picture, Plan
+from edge_app.records import Analysis, Classification, Clip, Evidence, Frame, Picture, Plan
 from edge_app.views import Candidate, View
 
 NO_RESULT: Final = ("blank", "no_signal")
@@ -35,6 +35,9 @@ class Analyzes(Protocol):
 
     def analyze(self, plan: Plan, picture: Picture) -> tuple[Analysis, ...]:
         """One entry per module of the plan."""
+
+    def analyze_clip(self, plan: Plan, clip: Clip | None) -> tuple[Analysis, ...]:
+        """One entry per module of the plan, of those that look at clips."""
 
 
 class KeepsEvidence(Protocol):
@@ -62,6 +65,8 @@ class Progress:
     """Since when a report is made, on the monotonic clock; None: none is."""
     state: str = "starting"
     reason: str = "waiting for the first picture"
+    classification: Classification | None = None
+    """Of the newest picture that was looked at."""
 
 
 class Pipeline:
@@ -101,6 +106,7 @@ class Pipeline:
         self._live = live
         self._evidence = evidence
         self._submit = submit
+        self._clip_categories = routing.clip_categories(registry)
         self._motion = Motion()
         self._view: View | None = None
         self._next_sequence = 0
@@ -150,7 +156,7 @@ class Pipeline:
         if picture.state in NO_RESULT:
             self.close_view()
             return
-        view = self._view = self._view or View(frame, self._interval_s)
+        view = self._view = self._view or View(frame, self._interval_s, self._clip_categories)
         if change == "same" and view.last is not None:
             candidate = Candidate(picture, view.last.classification, view.last.sharpness)
         else:
@@ -184,13 +190,15 @@ class Pipeline:
         for chosen in view.flush():
             self._report(chosen, {}, view)
         if view.is_clip:
-            self._submit(lambda: self._send(reporting.build_clip_report(self._device_id, view)))
+            clip = view.recorder.clip()
+            self._submit(lambda: self._make_clip_report(view, clip))
 
     def _classify(self, picture: Picture, timing_ms: dict[str, float]) -> Classification:
         if picture.state in NO_RESULT:
             return self._classifier.refuse(picture.reason)
         started = time.perf_counter()
         classification = self._classifier.classify(picture)
+        self.progress.classification = classification
         timing_ms["classify"] = _since(started)
         return classification
 
@@ -219,6 +227,21 @@ class Pipeline:
                 self._send(report)
             else:
                 self._send(report, self._evidence.make(candidate.picture, plan.modules, analyses))
+        finally:
+            self.progress.busy_since_s = None
+
+    def _make_clip_report(self, view: View, clip: Clip | None) -> None:
+        """Have the clip analysed by the modules that look at motion, and report on the view."""
+        self.progress.busy_since_s = time.monotonic()
+        try:
+            timing_ms: dict[str, float] = {}
+            plan = routing.choose_modules(view.classification(), self._registry, scope="clip")
+            analyses: tuple[Analysis, ...] = ()
+            if plan.modules or plan.unusable:
+                started = time.perf_counter()
+                analyses = self._analyzer.analyze_clip(plan, clip)
+                timing_ms["analysis"] = _since(started)
+            self._send(reporting.build_clip_report(self._device_id, view, analyses, timing_ms))
         finally:
             self.progress.busy_since_s = None
 

@@ -80,6 +80,28 @@ class Picture:
         return self.frame.pixels[box.y : box.y + box.height, box.x : box.x + box.width]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """The latest pictures of a view, made small for the modules that look at motion."""
+
+    images: tuple[NDArray[np.uint8], ...]
+    """The picture area, gray, all of one shape (height, width), read-only."""
+    times_s: tuple[float, ...]
+    """Of each, rising, from 0."""
+    colour_fractions: tuple[float, ...]
+    """Of each, the part of its pixels that was coloured, 0 to 1."""
+    area: Box
+    """Where they lie, in pixels of the frame."""
+    reduction: int
+    """Pixels of the frame, in both directions, that one pixel of an image is the mean of."""
+    mm_per_pixel: float | None
+    """Spacing of the images, if the source knows it."""
+
+    def __post_init__(self) -> None:
+        if not len(self.images) == len(self.times_s) == len(self.colour_fractions) > 0:
+            raise ValueError("a clip has one image or more, and a time and a colour fraction for each")
+
+
 @dataclass(frozen=True, slots=True)
 class CategoryScore:
     """The probability of one category."""

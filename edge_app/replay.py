@@ -79,7 +79,7 @@ class Replayer:
         if report is None:
             raise EdgeCadError(f"{self._store.path}: there is no report {report_id}")
         if report.scope == "clip":
-            return Replayed(report_id, "not_replayable", "it sums up the reports on the clip's frames: replay those")
+            return Replayed(report_id, "not_replayable", self._why_not(report))
         evidence = self._store.read_evidence(report_id)
         provenance = read_provenance(evidence)
         if provenance is None or provenance.not_kept:
@@ -109,6 +109,13 @@ class Replayer:
         plan = routing.choose_modules(classification, self._registry)
         analyses = self._analyzer.analyze(plan, picture)
         return reporting.build_report(report.device_id, picture.frame, classification, analyses, {})
+
+    def _why_not(self, clip_report: Report) -> str:
+        reason = "it sums up the reports on the clip's frames: replay those"
+        clip_modules = {module.name for module in self._registry.modules if module.scope == "clip"}
+        if of_motion := [entry.module for entry in clip_report.analyses if entry.module in clip_modules]:
+            reason += f"; what {', '.join(of_motion)} said came from moving pictures, which are not kept"
+        return reason
 
     def _changed(self, provenance: Provenance) -> Iterator[str]:
         for name in sorted(provenance.software.keys() | self._software.keys()):

@@ -49,12 +49,21 @@ def build_report(
         trigger=trigger,
         classification=_classification(classification),
         analyses=tuple(_analysis(analysis) for analysis in analyses),
-        timing_ms={stage: round(duration, 3) for stage, duration in timing_ms.items()},
+        timing_ms=_rounded(timing_ms),
     )
 
 
-def build_clip_report(device_id: str, view: View) -> Report:
-    """The report that closes a view."""
+def build_clip_report(
+    device_id: str, view: View, of_motion: tuple[Analysis, ...], timing_ms: dict[str, float]
+) -> Report:
+    """The report that closes a view.
+
+    Args:
+        device_id: Who reports.
+        view: Sums up what was found on its frames.
+        of_motion: What the modules say that looked at the clip.
+        timing_ms: Of those.
+    """
     return Report(
         device_id=device_id,
         created_at=datetime.now(UTC),
@@ -68,9 +77,13 @@ def build_clip_report(device_id: str, view: View) -> Report:
             duration_s=round(view.duration_s, 3),
         ),
         classification=_classification(view.classification()),
-        analyses=tuple(_analysis(analysis) for analysis in view.analyses()),
-        timing_ms={},
+        analyses=tuple(_analysis(analysis) for analysis in (*of_motion, *view.analyses())),
+        timing_ms=_rounded(timing_ms),
     )
+
+
+def _rounded(timing_ms: dict[str, float]) -> dict[str, float]:
+    return {stage: round(duration, 3) for stage, duration in timing_ms.items()}
 
 
 def _classification(classification: Classification) -> ClassificationInfo:

@@ -5,6 +5,12 @@ from cad_modules.registry import Registry, UnusableModule
 from edge_app.records import Classification, Plan
 
 
+def clip_categories(registry: Registry) -> frozenset[str]:
+    """The categories that are served by modules which look at clips."""
+    clip_modules = (module for module in registry.modules if module.scope == "clip")
+    return frozenset(category for module in clip_modules for category in module.categories)
+
+
 def choose_modules(classification: Classification, registry: Registry, scope: str = "frame") -> Plan:
     """The modules of every category in the prediction set, each module once.
 

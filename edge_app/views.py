@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from cad_modules.contract import CATEGORIES, Finding
+from edge_app.clips import ClipRecorder
 from edge_app.records import Analysis, CategoryScore, Classification, Frame, Picture
 
 STILL_AFTER_S: Final = 0.4
@@ -35,6 +36,9 @@ class View:
     first: Frame
     interval_s: float
     """One frame is analysed in each interval of this length, the sharpest of the accepted ones."""
+    clip_categories: frozenset[str] = frozenset()
+    """Once a frame is accepted as one of these, the view's frames are kept for the modules that look at clips."""
+    recorder: ClipRecorder = field(default_factory=ClipRecorder)
     frames: int = 0
     chosen: int = 0
     """Frames that were given to the modules; the pipeline counts them."""
@@ -80,9 +84,13 @@ class View:
             if not self._still_reported and frame.time_s - self._unchanged_since_s >= STILL_AFTER_S:
                 self._still_reported = True
                 self._best = None
+                self.recorder.forget_from(self._unchanged_since_s)
                 yield candidate
+            if not self._still_reported:
+                self._record(candidate.picture)
             return
         self._unchanged_since_s, self._still_reported = None, False
+        self._record(candidate.picture)
         if frame.time_s - self._interval_start_s >= self.interval_s:
             yield from self.flush()
             self._interval_start_s = frame.time_s
@@ -141,6 +149,10 @@ class View:
     def analyses(self) -> tuple[Analysis, ...]:
         """One entry per module: each feature's median over the analysed frames, its interval the frames' 95 % range."""
         return tuple(_summary(entries) for entries in self._analyses.values())
+
+    def _record(self, picture: Picture) -> None:
+        if self.clip_categories and not self.clip_categories.isdisjoint(self._accepted):
+            self.recorder.add(picture)
 
     def _count(self, candidate: Candidate) -> None:
         classification = candidate.classification

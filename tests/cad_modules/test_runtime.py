@@ -1,12 +1,13 @@
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cad_modules.contract import AnalysisContext, CadModule, Finding, Findings, UnsuitableImage
-from cad_modules.runtime import MAX_REASON_CHARACTERS, Runtime, run_module
+from cad_modules.contract import AnalysisContext, CadModule, ClipFrame, Finding, Findings, UnsuitableImage
+from cad_modules.runtime import MAX_REASON_CHARACTERS, Runtime, clip_context, run_module
 from models.bundle import BUILT_IN_BUNDLES, Prediction
 from models.errors import BundleNotFound, BundleRejected, ModelError
 
@@ -140,6 +141,51 @@ def test_the_next_picture_gets_its_own_answer(counted) -> None:
     for image in (IMAGE, IMAGE + 1):
         runtime.context_for(image, "us_lung").infer("net")
     assert [image[0, 0] for image in bundle.images] == [100, 101]
+
+
+def clip_of(runtime: Runtime, *modules: CadModule) -> tuple[ClipFrame, ...]:
+    return runtime.clip_frames([IMAGE, IMAGE + 1], [0.0, 0.04], [0.0, 0.5], modules)
+
+
+def test_a_network_runs_once_per_frame_of_a_clip_for_all_its_readers(counted) -> None:
+    runtime, bundle = counted
+    first = module_of(lambda frames, context: Findings(), scope="clip", models=("heart",))
+    frames = clip_of(runtime, first, replace(first, name="second"))
+    answers = [[frame.infer("heart") for frame in frames] for _ in range(2)]
+    assert len(bundle.images) == 2
+    for one, other in zip(*answers, strict=True):
+        assert np.array_equal(one.values, other.values) and not one.values.flags.writeable
+    assert [(frame.time_s, frame.colour_fraction) for frame in frames] == [(0.0, 0.0), (0.04, 0.5)]
+
+
+def test_what_only_one_clip_module_reads_is_not_kept(counted) -> None:
+    runtime, bundle = counted
+    module = module_of(lambda frames, context: Findings(), scope="clip", models=("heart",))
+    frames = clip_of(runtime, module, module_of(lambda frames, context: Findings(), scope="clip"))
+    for _ in range(2):
+        frames[0].infer("heart")
+    assert len(bundle.images) == 2
+
+
+def test_kept_answers_on_a_clip_are_bounded(counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime, bundle = counted
+    module = module_of(lambda frames, context: Findings(), scope="clip", models=("heart",))
+    frames = clip_of(runtime, module, replace(module, name="second"))
+    size = frames[0].infer("heart").values.nbytes // 2
+    monkeypatch.setattr("cad_modules.runtime.MAX_SHARED_BYTES", size)
+    for _ in range(3):
+        for frame in frames:
+            frame.infer("heart")
+    assert len(bundle.images) == 1 + 3
+
+
+def test_a_clip_module_gets_read_only_frames() -> None:
+    def write(frames: tuple[ClipFrame, ...], context: AnalysisContext) -> Findings:
+        frames[1].image[0, 0] = 7
+        return Findings()
+
+    result = run_module(module_of(write, scope="clip"), clip_of(Runtime()), clip_context("us_lung"))
+    assert result.status == "failed" and "read-only" in result.reason
 
 
 def test_what_modules_share_is_read_only(counted) -> None:

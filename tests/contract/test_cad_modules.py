@@ -1,13 +1,25 @@
 """Every registered CAD module against the contract."""
 
 import math
+from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
 
 from cad_modules.conformance import Example, NotConformantError, check_module
-from cad_modules.contract import CATEGORIES, AnalysisContext, CadModule, Finding, Findings, Image, Overlay
+from cad_modules.contract import (
+    CATEGORIES,
+    AnalysisContext,
+    CadModule,
+    ClipFrame,
+    Finding,
+    Findings,
+    Image,
+    ModuleContractError,
+    Overlay,
+    UnsuitableImage,
+)
 from cad_modules.phantoms import BundleShape
 from cad_modules.registry import discover
 from models.bundle import BUILT_IN_BUNDLES, Prediction
@@ -172,6 +184,64 @@ def counts() -> object:
 def test_a_module_that_breaks_the_contract_is_told_how(analyze, complaint: str) -> None:
     with pytest.raises(NotConformantError, match=complaint):
         check_module(module_of(analyze))
+
+
+def clip_example() -> Example:
+    random = np.random.default_rng(3)
+    return Example("noise", tuple(random.integers(0, 255, (80, 100), np.uint8) for _ in range(8)))
+
+
+def careful(frames: tuple[ClipFrame, ...], context: AnalysisContext) -> Findings:
+    if len(frames) < 2 or any(b.time_s <= a.time_s for a, b in pairwise(frames)):
+        raise UnsuitableImage("the times do not rise")
+    if any(frame.image.shape != frames[0].image.shape for frame in frames):
+        raise UnsuitableImage("the frames are of several sizes")
+    change = np.mean([np.abs(b.image.astype(int) - a.image).mean() for a, b in pairwise(frames)])
+    return Findings((Finding("score", float(change) / (frames[-1].time_s - frames[0].time_s), "1"),))
+
+
+def divides_by_the_time(frames: tuple[ClipFrame, ...], context: AnalysisContext) -> Findings:
+    return Findings((Finding("score", 1 / (frames[-1].time_s - frames[0].time_s), "1"),))
+
+
+def subtracts_all_frames(frames: tuple[ClipFrame, ...], context: AnalysisContext) -> Findings:
+    change = [float(np.mean(frame.image - frames[0].image)) for frame in frames]
+    return Findings((Finding("score", sum(change), "1"),))
+
+
+def asks_the_context(frames: tuple[ClipFrame, ...], context: AnalysisContext) -> Findings:
+    return Findings((Finding("score", float(context.infer("sample").values.mean()), "1"),))
+
+
+def paints_the_second_frame(frames: tuple[ClipFrame, ...], context: AnalysisContext) -> Findings:
+    for frame in frames[1:2]:
+        frame.image.setflags(write=True)
+        frame.image[0, 0] ^= 1
+    return Findings((Finding("score", 1.0, "1"),))
+
+
+def test_a_clip_module_that_keeps_the_contract_passes() -> None:
+    check_module(module_of(careful, scope="clip"), [clip_example()])
+
+
+@pytest.mark.parametrize(
+    ("analyze", "complaint"),
+    [
+        (divides_by_the_time, "noise: one frame.*ZeroDivisionError"),
+        (subtracts_all_frames, "noise: frames of two sizes.*ValueError"),
+        (asks_the_context, "each frame is asked"),
+        (paints_the_second_frame, "changed or made writeable"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_clip_module_that_breaks_the_contract_is_told_how(analyze, complaint: str) -> None:
+    with pytest.raises(NotConformantError, match=complaint):
+        check_module(module_of(analyze, scope="clip"), [clip_example()])
+
+
+def test_a_clip_module_cannot_ask_for_the_whole_screen() -> None:
+    with pytest.raises(ModuleContractError, match="picture area"):
+        module_of(careful, scope="clip", looks_at="screen")
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,12 @@ from fakes.pictures import frame, sector
 
 from cad_modules.registry import Registry, UnusableModule, discover
 from edge_app.analysis import Analyzer
-from edge_app.records import Box, Picture, Plan
+from edge_app.records import Box, Clip, Picture, Plan
 
-NAMES = ("ends", "mean", "raises", "sleeps", "undeclared", "unsuitable")
+NAMES = (
+    *("ends", "mean", "raises", "sleeps", "undeclared", "unsuitable"),
+    *("clip_facts", "clip_asks_context", "clip_is_slow", "clip_ends", "clip_sleeps"),
+)
 ENTRIES = tuple(EntryPoint(name, f"fakes.hostile_modules:{name.upper()}", "cad_modules") for name in NAMES)
 
 
@@ -69,6 +72,53 @@ def test_a_missing_bundle_is_reported_as_unavailable_with_its_reason(analyzer: A
     (analysis,) = analyzer.analyze(Plan(unusable=(without_bundle,)), picture())
     assert (analysis.module, analysis.status) == ("mean", "unavailable")
     assert "heart" in analysis.reason
+
+
+def clip(count: int = 5) -> Clip:
+    images = tuple(np.full((60, 80), 10 * number, np.uint8) for number in range(count))
+    times_s = tuple(number / 25 for number in range(count))
+    return Clip(images, times_s, (0.25,) * count, Box(30, 20, 240, 180), reduction=3, mm_per_pixel=0.5)
+
+
+def test_a_clip_module_gets_every_frame_with_its_time(analyzer: Analyzer, registry: Registry) -> None:
+    (entry,) = analyzer.analyze_clip(plan(registry, "clip_facts"), clip())
+    assert entry.status == "ok"
+    found = {finding.feature: finding.value for finding in entry.findings}
+    assert found == {"frames": 5, "seconds": pytest.approx(0.16), "mean": 20, "coloured": 0.25, "width": 40}
+
+
+def test_overlays_on_a_reduced_clip_are_in_pixels_of_the_frame(analyzer: Analyzer, registry: Registry) -> None:
+    (entry,) = analyzer.analyze_clip(plan(registry, "clip_facts"), clip())
+    assert entry.overlays[0].points == ((31.0, 21.0), (268.0, 198.0))
+
+
+def test_a_clip_module_that_asks_the_context_for_a_network_is_told_to_ask_the_frames(
+    analyzer: Analyzer, registry: Registry
+) -> None:
+    (entry,) = analyzer.analyze_clip(plan(registry, "clip_asks_context"), clip())
+    assert entry.status == "failed" and "frames[0].infer('heart')" in entry.reason
+
+
+def test_a_clip_module_that_ends_its_process_costs_only_its_own_entry(analyzer: Analyzer, registry: Registry) -> None:
+    entries = analyzer.analyze_clip(plan(registry, "clip_facts", "clip_ends", "clip_facts"), clip())
+    assert [entry.status for entry in entries] == ["ok", "failed", "ok"]
+    assert analyzer.analyze(plan(registry, "mean"), picture())[0].status == "ok"
+
+
+def test_the_deadline_of_a_clip_grows_with_its_frames(registry: Registry) -> None:
+    with Analyzer(deadline_s=0.5, entry_points=ENTRIES) as analyzer:
+        analyzer.analyze(plan(registry, "mean"), picture())
+        entries = analyzer.analyze_clip(plan(registry, "clip_is_slow", "clip_sleeps"), clip(25))
+    assert [entry.status for entry in entries] == ["ok", "timed_out"]
+    assert "within 3 s" in entries[1].reason
+
+
+def test_of_no_clip_only_the_unusable_modules_have_an_entry(registry: Registry) -> None:
+    missing = UnusableModule("clip_facts", "needs the model bundle 'heart'", registry.module("clip_facts"))
+    with Analyzer(entry_points=ENTRIES) as analyzer:
+        asked = Plan((registry.module("clip_facts"),), ("us_cardiac",), (missing,))
+        entries = analyzer.analyze_clip(asked, None)
+    assert [(entry.module, entry.status) for entry in entries] == [("clip_facts", "unavailable")]
 
 
 def test_an_empty_plan_starts_nothing(registry: Registry) -> None:

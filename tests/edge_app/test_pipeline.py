@@ -12,10 +12,14 @@ from cad_modules.registry import Registry
 from edge_app.background import Background
 from edge_app.messages import Report, Trigger, uuid7
 from edge_app.pipeline import Pipeline
-from edge_app.records import Analysis, Frame, Picture, Plan
+from edge_app.records import Analysis, Clip, Frame, Picture, Plan
 
 MODULE = CadModule("mean", "1.0.0", "mean", ("us_cardiac",), {"mean": "1"}, lambda image, context: Findings())
 REGISTRY = Registry((MODULE,))
+CLIP_MODULE = CadModule(
+    "motion", "1.0.0", "motion", ("us_cardiac",), {"frames": "1"}, lambda frames, context: Findings(), scope="clip"
+)
+WITH_CLIPS = Registry((MODULE, CLIP_MODULE))
 RATE_HZ = 25
 
 
@@ -24,21 +28,33 @@ class FakeAnalyzer:
 
     def __init__(self) -> None:
         self.given: list[Picture] = []
+        self.clips: list[Clip | None] = []
 
     def analyze(self, plan: Plan, picture: Picture) -> tuple[Analysis, ...]:
         self.given.append(picture)
         finding = Finding("mean", float(picture.pixels.mean()), "1")
         return tuple(Analysis(module.name, "1.0.0", "ok", "", 1.0, True, (finding,)) for module in plan.modules)
 
+    def analyze_clip(self, plan: Plan, clip: Clip | None) -> tuple[Analysis, ...]:
+        self.clips.append(clip)
+        found = () if clip is None else (Finding("frames", len(clip.images), "1"),)
+        return tuple(Analysis(module.name, "1.0.0", "ok", "", 1.0, True, found) for module in plan.modules)
+
 
 class Box:
     """A pipeline with everything around it faked."""
 
-    def __init__(self, live: bool = False, interval_s: float = 1.0, answer: str | None = "us_cardiac") -> None:
+    def __init__(
+        self,
+        live: bool = False,
+        interval_s: float = 1.0,
+        answer: str | None = "us_cardiac",
+        registry: Registry = REGISTRY,
+    ) -> None:
         self.reports: list[Report] = []
         self.router = FakeRouter(answer)
         self.analyzer = FakeAnalyzer()
-        self.pipeline = Pipeline("cart-7", self.router, REGISTRY, self.analyzer, self.reports.append, interval_s, live)
+        self.pipeline = Pipeline("cart-7", self.router, registry, self.analyzer, self.reports.append, interval_s, live)
 
     def scopes(self) -> list[str]:
         return [report.scope for report in self.reports]
@@ -98,6 +114,36 @@ def test_every_frame_of_a_clip_is_analysed_with_interval_zero() -> None:
     box = Box(interval_s=0.0)
     box.pipeline.run(moving(0.4))
     assert box.scopes() == ["frame"] * 10 + ["clip"]
+
+
+def test_a_clip_report_carries_what_clip_modules_say_beside_the_medians_of_the_others() -> None:
+    box = Box(registry=WITH_CLIPS)
+    box.pipeline.run(moving(3.0))
+    assert [entry.module for entry in box.reports[0].analyses] == ["mean"]
+    report = box.reports[-1]
+    assert [entry.module for entry in report.analyses] == ["motion", "mean"]
+    assert report.analyses[0].findings[0].value == 75
+    assert set(report.timing_ms) == {"analysis"}
+    (clip,) = box.analyzer.clips
+    assert clip is not None and np.allclose(np.diff(clip.times_s), 1 / RATE_HZ)
+    assert all(image.shape == clip.images[0].shape for image in clip.images)
+
+
+@pytest.mark.parametrize("answer", ["us_breast", None], ids=str)
+def test_nothing_is_kept_of_clips_that_no_clip_module_serves(answer: str | None) -> None:
+    box = Box(answer=answer, registry=WITH_CLIPS)
+    for item in moving(1.0):
+        box.pipeline.process(item)
+    assert box.pipeline._view is not None and box.pipeline._view.recorder.clip() is None
+    box.pipeline.close_view()
+    assert box.analyzer.clips == [] and box.reports[-1].timing_ms == {}
+
+
+def test_clip_modules_get_what_moved_before_the_picture_was_frozen() -> None:
+    box = Box(live=True, registry=WITH_CLIPS)
+    box.pipeline.run([*moving(2.0, "live"), *standing(3.0, sector(), start_s=2.0)])
+    (clip,) = box.analyzer.clips
+    assert clip is not None and len(clip.images) == pytest.approx(2 * RATE_HZ, abs=2)
 
 
 def test_two_clips_are_two_views() -> None:
@@ -201,7 +247,7 @@ def test_picture_that_is_asked_for_last_is_reported_when_the_view_closes() -> No
 def test_router_goes_on_while_a_module_takes_its_time() -> None:
     box = Box()
     begun, free = Event(), Event()
-    slow = FakeAnalyzer()
+    slow = box.analyzer
     fast_analyze = slow.analyze
 
     def analyze(plan: Plan, picture: Picture) -> tuple[Analysis, ...]:
