@@ -93,6 +93,8 @@ class AnalysisContext:
     each of its frames instead."""
     mm_per_pixel: float | None = None
     """Spacing of the picture, if its source knows it."""
+    colour_fraction: float = 0.0
+    """Part of the picture that was coloured before it was made gray, 0 to 1: much of it in colour Doppler."""
 
     def length(self, feature: str, pixels: float, interval: tuple[float, float] | None = None) -> Finding:
         """A length in mm, or in px without spacing."""

@@ -83,6 +83,7 @@ class Runtime:
         category: str,
         mm_per_pixel: float | None = None,
         shared_cache: MutableMapping[str, Prediction] | None = None,
+        colour_fraction: float = 0.0,
     ) -> AnalysisContext:
         """What a module may know about a picture.
 
@@ -92,6 +93,7 @@ class Runtime:
             mm_per_pixel: Spacing of the picture, if known.
             shared_cache: Bundle name -> its answer for this picture. Modules whose contexts share it share the
                 runs of the networks. One mapping per picture: the whole screen is another one than its picture area.
+            colour_fraction: Part of the picture that was coloured before it was made gray, 0 to 1.
         """
         predictions: MutableMapping[str, Prediction] = {} if shared_cache is None else shared_cache
 
@@ -102,7 +104,7 @@ class Runtime:
                 predictions[name] = prediction
             return predictions[name]
 
-        return AnalysisContext(category, infer, mm_per_pixel)
+        return AnalysisContext(category, infer, mm_per_pixel, colour_fraction)
 
     def clip_frames(
         self,

@@ -17,6 +17,7 @@ import numpy as np
 from cad_modules.contract import CadModule, Image, Overlay
 from cad_modules.registry import Registry, discover
 from cad_modules.runtime import ModuleResult, Runtime, clip_context, run_module
+from edge_app.clips import colour_fraction
 from edge_app.records import Analysis, Box, Clip, Picture, Plan
 from models.bundle import Prediction
 
@@ -41,7 +42,7 @@ class _Job:
     times_s: tuple[float, ...] = ()
     """Of a clip's frames; empty for a single frame."""
     colour_fractions: tuple[float, ...] = ()
-    """Of a clip's frames."""
+    """Of a clip's frames; of a single frame, its picture area's."""
     reduction: int = 1
     """Pixels of the frame to one of a clip's."""
 
@@ -97,7 +98,8 @@ class Analyzer:
         pixels = picture.frame.pixels
         gray = pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
         height, width = gray.shape
-        job = _Job((), (), height, width, picture.area, picture.frame.mm_per_pixel)
+        coloured = (colour_fraction(picture.pixels),)
+        job = _Job((), (), height, width, picture.area, picture.frame.mm_per_pixel, colour_fractions=coloured)
         return self._analyze(plan, job, (gray,), self._deadline_s)
 
     def analyze_clip(self, plan: Plan, clip: Clip | None) -> tuple[Analysis, ...]:
@@ -227,8 +229,9 @@ def _results(job: _Job, screen: Image, registry: Registry, runtime: Runtime) -> 
         module = registry.module(name)
         on_screen = module.looks_at == "screen"
         cache = {} if on_screen else predictions
-        context = runtime.context_for(screen if on_screen else picture, category, job.mm_per_pixel, cache)
-        result = run_module(module, screen if on_screen else picture, context)
+        image = screen if on_screen else picture
+        context = runtime.context_for(image, category, job.mm_per_pixel, cache, *job.colour_fractions)
+        result = run_module(module, image, context)
         if not on_screen:
             result = _on_frame(result, area)
         yield result

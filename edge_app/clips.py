@@ -66,7 +66,7 @@ class ClipRecorder:
         box = self._box
         pixels = frame.pixels[box.y : box.y + box.height, box.x : box.x + box.width]
         image = _reduced(pixels, _reduction(box))
-        self._frames.append(_Kept(image, frame.time_s, _colour_fraction(pixels), picture.area))
+        self._frames.append(_Kept(image, frame.time_s, colour_fraction(pixels), picture.area))
         self._bytes += image.nbytes
         while self._bytes > LARGEST_BYTES or frame.time_s - self._frames[0].time_s > LONGEST_S:
             self._bytes -= self._frames.popleft().image.nbytes
@@ -129,7 +129,12 @@ def _reduced(pixels: NDArray[np.uint8], reduction: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _colour_fraction(pixels: NDArray[np.uint8]) -> float:
+def colour_fraction(pixels: NDArray[np.uint8]) -> float:
+    """The part of a picture's pixels that is coloured, 0 to 1.
+
+    Args:
+        pixels: Gray (h, w) or BGR (h, w, 3), uint8.
+    """
     if pixels.ndim == 2:
         return 0.0
     step = max(1, max(pixels.shape) // COLOUR_SAMPLE)

@@ -11,7 +11,7 @@ from edge_app.analysis import Analyzer
 from edge_app.records import Box, Clip, Picture, Plan
 
 NAMES = (
-    *("ends", "mean", "raises", "sleeps", "undeclared", "unsuitable"),
+    *("coloured", "ends", "mean", "raises", "sleeps", "undeclared", "unsuitable"),
     *("clip_facts", "clip_asks_context", "clip_is_slow", "clip_ends", "clip_sleeps"),
 )
 ENTRIES = tuple(EntryPoint(name, f"fakes.hostile_modules:{name.upper()}", "cad_modules") for name in NAMES)
@@ -65,6 +65,14 @@ def test_overlays_are_in_pixels_of_the_frame(analyzer: Analyzer, registry: Regis
     (entry,) = analyzer.analyze(plan(registry, "mean"), picture(Box(30, 20, 100, 50)))
     assert entry.overlays[0].points == ((30.0, 20.0), (130.0, 70.0))
     assert entry.findings[0].value == pytest.approx(float(np.mean(sector()[20:70, 30:130])))
+
+
+def test_a_module_is_told_how_much_of_the_picture_area_was_coloured(analyzer: Analyzer, registry: Registry) -> None:
+    pixels = np.full((120, 160, 3), 60, np.uint8)
+    pixels[40:80, 20:60] = (200, 30, 30)  # a box of colour Doppler on the left half
+    for area, expected in ((Box(0, 0, 80, 120), 1 / 6), (Box(80, 0, 80, 120), 0.0)):
+        (entry,) = analyzer.analyze(plan(registry, "coloured"), Picture(frame(pixels), "still", "", area))
+        assert entry.findings[0].value == pytest.approx(expected, abs=0.02)
 
 
 def test_a_missing_bundle_is_reported_as_unavailable_with_its_reason(analyzer: Analyzer, registry: Registry) -> None:

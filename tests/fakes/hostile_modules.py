@@ -27,6 +27,10 @@ def _mean(image: Image, context: AnalysisContext) -> Findings:
     return Findings((Finding("mean", float(image.mean()), "1"),), (Overlay("box", "all", corners),))
 
 
+def _coloured(image: Image, context: AnalysisContext) -> Findings:
+    return Findings((Finding("mean", context.colour_fraction, "1"),))
+
+
 def _sleep(image: Image, context: AnalysisContext) -> Findings:
     time.sleep(60)
     return Findings()
@@ -81,6 +85,7 @@ CLIP_ASKS_CONTEXT = _of_clips("clip_asks_context", _clip_asks_context)
 CLIP_IS_SLOW = _of_clips("clip_is_slow", _clip_is_slow)
 CLIP_ENDS = _of_clips("clip_ends", lambda frames, context: os._exit(9))
 CLIP_SLEEPS = _of_clips("clip_sleeps", lambda frames, context: time.sleep(60))
+COLOURED = _module("coloured", _coloured)
 MEAN = _module("mean", _mean)
 SLEEPS = _module("sleeps", _sleep)
 ENDS = _module("ends", _end)
