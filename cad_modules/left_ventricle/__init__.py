@@ -1,7 +1,8 @@
 """Size of the left ventricle in an apical view."""
 
 from cad_modules.contract import CadModule
-from cad_modules.left_ventricle.analyze import BUNDLE, analyze
+from cad_modules.left_ventricle.analyze import analyze
+from cad_modules.ventricle import BUNDLE
 
 MODULE = CadModule(
     name="left_ventricle",
