@@ -43,7 +43,7 @@ def test_batch_depends_on_seed_and_number_alone(pictures: Pictures) -> None:
 
 
 def test_labels_are_drawn_by_their_weight_whatever_their_number_of_pictures(pictures: Pictures) -> None:
-    _, labels = make_batch(pictures, 1, 0, 2200, 32)
+    _, labels = make_batch(pictures, 1, 0, 2800, 32)
     counts = Counter(labels.tolist())
     for index in range(9):
         assert counts[index] == pytest.approx(200, abs=60)

@@ -17,25 +17,33 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from cad_modules.contract import CATEGORIES, RADIOGRAPH, ULTRASOUND
+from cad_modules.contract import CATEGORIES, ULTRASOUND
 from models.preprocessing import fit, to_colour
 from tools.training.augment import randomise, shrink
-from tools.training.dataset import REJECT, Row, read_pictures, read_rows
-from tools.training.nothing import draw_nothing, idle_sector
-from tools.training.spoil import blend, scramble, warp
+from tools.training.dataset import REJECT, Row, read_mask, read_pictures, read_rows
+from tools.training.dataset_choice import EVERYTHING, Choice
+from tools.training.router_refused import (
+    NO_ORGANS,
+    Image,
+    Mask,
+    Organs,
+    Pictures,
+    as_gray,
+    draw_picture,
+    kinds_weight,
+    refuse,
+)
+from tools.training.vendor import change_vendor, crop_around
 
 LABELS: Final = (*CATEGORIES, REJECT)
 STORED_SIDE: Final = 384
 """Pictures are kept in memory with at most this many pixels along their longer side."""
 FRAMES_PER_CLIP: Final = 12
-REJECT_WEIGHT: Final = 3.0
+REJECT_WEIGHT: Final = 5.0
 """What must be refused is drawn this often for each picture of one category: it is more varied than any of them."""
-DRAWN: Final = "drawn"
-IDLE: Final = "idle"
-SPOILED: Final = ("scrambled", "warped", "blended")
+CUT_TO_FINDING: Final = ("us_breast",)
+"""Categories of which collections exist that are cut to the finding."""
 
-Image = NDArray[np.uint8]
-Pictures = dict[str, dict[str, list[Image]]]
 Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
@@ -62,52 +70,58 @@ def to_network(image: Image, side: int) -> Image:
     return to_colour(fit(image, side, side), "rgb")
 
 
-def draw_sample(pictures: Pictures, rng: Generator, side: int) -> tuple[Image, int]:
+def load_organs(rows: Iterable[Row]) -> dict[str, list[tuple[Image, Mask]]]:
+    """The gray ultrasound pictures with a mask, by category, and where anything but the sector around an organ is."""
+    organs: dict[str, list[tuple[Image, Mask]]] = {}
+    for row in rows:
+        if row.mask_path is None or row.category not in ULTRASOUND:
+            continue
+        image = shrink(read_pictures(row, 1)[0], STORED_SIDE)
+        structures = [name for name in row.extra["mask_values"] if "outside" not in name and name != "sector"]
+        mask = read_mask(row, *structures).astype(np.uint8)
+        mask = np.asarray(cv2.resize(mask, image.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT))
+        organs.setdefault(row.category, []).append((image, mask > 0))
+    return organs
+
+
+def draw_sample(pictures: Pictures, rng: Generator, side: int, organs: Organs = NO_ORGANS) -> tuple[Image, int]:
     """One randomised picture, RGB (side, side, 3), and the index of its label.
 
-    Labels are drawn by weight, a label's sets equally often, a set's pictures equally often. Refused pictures have
-    more sets: drawn ones, probes in air, and spoiled pictures of the categories.
+    Labels are drawn by weight, a label's sets equally often, a set's pictures equally often; labels without pictures
+    never. Refused pictures are those of the refused sets, and those of ``router_refused``.
     """
-    weights = np.array([REJECT_WEIGHT if label == REJECT else 1.0 for label in LABELS])
+    weights = np.array([REJECT_WEIGHT if label == REJECT else float(bool(pictures[label])) for label in LABELS])
     index = int(rng.choice(len(LABELS), p=weights / weights.sum()))
     label = LABELS[index]
     sets = sorted(pictures[label])
-    name = str(rng.choice([*sets, DRAWN, IDLE, *SPOILED] if label == REJECT else sets))
     radiograph = label.startswith("xr_")
-    if name == DRAWN:
-        image = draw_nothing(rng)
-        radiograph = rng.random() < 0.5
-    elif name == IDLE:
-        image = idle_sector(rng)
-    elif name in SPOILED:
-        radiograph = rng.random() < 0.35
-        image = spoil(pictures, RADIOGRAPH if radiograph else ULTRASOUND, name, rng)
+    if label == REJECT and rng.random() * (len(sets) + kinds_weight()) >= len(sets):
+        image, radiograph = refuse(pictures, organs, rng)
     else:
-        image = _pick(pictures[label][name], rng)
+        image = draw_picture(pictures, (label,), rng)
         if label == REJECT:
             radiograph = rng.random() < 0.5
+        elif label in ULTRASOUND:
+            image = _appearance(image, label, pictures, organs, rng)
     return to_network(randomise(image, rng, radiograph=radiograph), side), index
 
 
-def spoil(pictures: Pictures, categories: tuple[str, ...], how: str, rng: Generator) -> Image:
-    """A picture of these categories, spoiled in the named way: what must be refused although it looks familiar."""
-    first, second = (
-        _pick(pictures[category][str(rng.choice(sorted(pictures[category])))], rng)
-        for category in rng.choice(categories, 2, replace=False)
-    )
-    if how == "blended":
-        return blend(first, second, rng)
-    return scramble(first, rng) if how == "scrambled" else warp(first, rng)
+def _appearance(image: Image, label: str, pictures: Pictures, organs: Organs, rng: Generator) -> Image:
+    """An ultrasound picture of a category as another vendor or collection would show it, half of the time."""
+    if organs.get(label) and label in CUT_TO_FINDING and rng.random() < 0.3:
+        several = organs[label]
+        image = crop_around(*several[int(rng.integers(len(several)))], rng)
+    if rng.random() < 0.6:
+        image = as_gray(image)  # a set's tint must not tell its category
+    if image.ndim == 2 and rng.random() < 0.5:
+        image = change_vendor(image, as_gray(draw_picture(pictures, ULTRASOUND, rng)), rng)
+    return image
 
 
-def _pick(images: list[Image], rng: Generator) -> Image:
-    return images[int(rng.integers(len(images)))]
-
-
-def make_batch(pictures: Pictures, seed: int, number: int, size: int, side: int) -> Batch:
+def make_batch(pictures: Pictures, seed: int, number: int, size: int, side: int, organs: Organs = NO_ORGANS) -> Batch:
     """Batch ``number`` of a run: depends on the seed and the number alone, not on what was made before."""
     rng = np.random.default_rng([seed, number])
-    samples = [draw_sample(pictures, rng, side) for _ in range(size)]
+    samples = [draw_sample(pictures, rng, side, organs) for _ in range(size)]
     return np.stack([image for image, _ in samples]), np.array([label for _, label in samples])
 
 
@@ -121,16 +135,19 @@ class BatchPlan:
     """Pictures in a batch."""
     side: int
     """Rows and columns of the network's input."""
+    choice: Choice = EVERYTHING
+    """Which rows are trained on."""
 
 
-_in_worker: tuple[Pictures, BatchPlan] | None = None
+_in_worker: tuple[Pictures, Organs, BatchPlan] | None = None
 
 
 def _start_worker(plan: BatchPlan, parent: int) -> None:
     global _in_worker
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     cv2.setNumThreads(1)
-    _in_worker = load_pictures(row for row in read_rows(plan.root) if row.split == "train"), plan
+    rows = [row for row in plan.choice.of(read_rows(plan.root)) if row.split == "train"]
+    _in_worker = load_pictures(rows), load_organs(rows), plan
 
 
 def _end_with(parent: int) -> None:
@@ -142,8 +159,8 @@ def _end_with(parent: int) -> None:
 
 def _work(number: int) -> Batch:
     assert _in_worker is not None
-    pictures, plan = _in_worker
-    return make_batch(pictures, plan.seed, number, plan.size, plan.side)
+    pictures, organs, plan = _in_worker
+    return make_batch(pictures, plan.seed, number, plan.size, plan.side, organs)
 
 
 def batches(plan: BatchPlan, start: int, processes: int = 1, ahead: int = 12) -> Iterator[Batch]:

@@ -9,17 +9,17 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from cad_modules.contract import CATEGORIES, RADIOGRAPH, ULTRASOUND
+from cad_modules.contract import CATEGORIES
 from edge_app.records import Frame
 from edge_app.screen import look
 from models.bundle import Bundle
 from tools.training.augment import randomise, shrink
 from tools.training.dataset import Row, read_pictures
-from tools.training.nothing import draw_nothing, idle_sector
-from tools.training.router_batches import LABELS, SPOILED, STORED_SIDE, Image, Pictures, spoil, without_needless_colour
+from tools.training.router_batches import LABELS, STORED_SIDE, load_organs, without_needless_colour
+from tools.training.router_refused import KINDS, Image, Pictures, refuse
 
 FRAMES_PER_CLIP = 8
-DRAWN = 150
+DRAWN = 60
 """Of each kind of picture that is drawn or spoiled to be refused."""
 
 
@@ -61,11 +61,8 @@ def _pictures(rows: list[Row], rng: Generator) -> Iterator[tuple[Image, str, str
             small = shrink(image, STORED_SIDE)
             yield randomise(small, rng, radiograph=row.category.startswith("xr_")), row.category, "changed"
             pool[row.category].setdefault(row.set_name, []).append(without_needless_colour(small))
-    reject = LABELS[len(CATEGORIES)]
+    reject, organs = LABELS[len(CATEGORIES)], load_organs(rows)
     for _ in range(DRAWN):
-        yield randomise(draw_nothing(rng), rng, radiograph=bool(rng.random() < 0.5)), reject, "drawn"
-        yield randomise(idle_sector(rng), rng, radiograph=False), reject, "idle"
-        for how in SPOILED:
-            radiograph = bool(rng.random() < 0.35)
-            image = spoil(pool, RADIOGRAPH if radiograph else ULTRASOUND, how, rng)
-            yield randomise(image, rng, radiograph=radiograph), reject, how
+        for kind in KINDS:
+            image, radiograph = refuse(pool, organs, rng, kind)
+            yield randomise(image, rng, radiograph=radiograph), reject, kind

@@ -7,7 +7,7 @@ import time
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -22,6 +22,7 @@ from tools.training.augment import randomise, shrink
 from tools.training.bundle_writer import to_real
 from tools.training.dataset import DEFAULT_ROOT, Row, read_pictures, read_rows
 from tools.training.dataset_check import check_groups, check_masks
+from tools.training.dataset_choice import Choice, LicenceChoice, trained_categories
 from tools.training.router_batches import LABELS, STORED_SIDE, Batch, BatchPlan, batches, to_network
 from tools.training.router_export import export
 
@@ -66,6 +67,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--processes", type=int, default=1, help="that make batches")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--licence", choices=get_args(LicenceChoice), default="all", help="of the sets trained on")
+    parser.add_argument("--without", nargs="*", default=[], help="categories and sets that training does not see")
     parser.add_argument("--average", type=Path, help="checkpoint.keras whose weights are averaged in before export")
     parser.add_argument("--export-only", action="store_true", help="write the bundle of the last checkpoint")
     options = parser.parse_args()
@@ -73,17 +76,19 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     keras.utils.set_random_seed(options.seed)
-    rows = read_rows(options.data)
-    check_groups(rows, LABELS)
+    choice = Choice(options.licence, tuple(options.without))
+    everything = read_rows(options.data)
+    rows = choice.of(everything)
+    check_groups(rows, trained_categories(everything, rows, choice))
     check_masks(rows)
-    model = train(options, rows)
+    model = train(options, rows, choice)
     if options.average:
         average(model, keras.models.load_model(options.average, compile=False))
     model.save(options.out / "final.keras")
     export(model, rows, options.bundle, options.out, options.seed)
 
 
-def train(options: Any, rows: list[Row]) -> keras.Model:
+def train(options: Any, rows: list[Row], choice: Choice) -> keras.Model:
     """Train from the last checkpoint, or from the ImageNet weights, to the end of the epochs or minutes."""
     options.out.mkdir(parents=True, exist_ok=True)
     checkpoint, state = options.out / "checkpoint.keras", options.out / "progress.json"
@@ -105,7 +110,7 @@ def train(options: Any, rows: list[Row]) -> keras.Model:
     if options.export_only or progress.step >= total:
         return model
     validation = validation_batches(rows, options.side, options.seed)
-    plan = BatchPlan(options.data, options.seed, options.batch, options.side)
+    plan = BatchPlan(options.data, options.seed, options.batch, options.side, choice)
     started = time.monotonic() - progress.elapsed_s
     with (
         closing(batches(plan, progress.step, options.processes)) as feed,

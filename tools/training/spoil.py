@@ -25,11 +25,11 @@ def scramble(image: Image, rng: Generator) -> Image:
     return np.ascontiguousarray(np.concatenate(lines, axis=0))
 
 
-def warp(image: Image, rng: Generator) -> Image:
-    """The picture pushed by about a tenth of its size, in another direction at every place."""
+def warp(image: Image, rng: Generator, strength: float | None = None) -> Image:
+    """The picture pushed by about a tenth of its size (or by this share of it), in another direction at every place."""
     height, width = image.shape[:2]
     points = int(rng.integers(3, 6))
-    strength = float(rng.uniform(0.07, 0.14))
+    strength = float(rng.uniform(0.07, 0.14)) if strength is None else strength
     shifts = rng.normal(0, strength, (2, points, points)).astype(np.float32)
     across, down = (cv2.resize(shift, (width, height), interpolation=cv2.INTER_CUBIC) for shift in shifts)
     y, x = np.indices((height, width), np.float32)
