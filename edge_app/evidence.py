@@ -21,8 +21,10 @@ TEXT_LABEL: Final = "text"
 """Overlays of kind ``box`` with this label are lines of text; any module may find them."""
 TEXT_MARGIN: Final = 2
 """Pixels around a box that are blackened too: letters stand out of their boxes."""
-COMPRESSION: Final = 1
-"""Of PNG: the fastest; the size differs little for speckle."""
+ONE_FILTER: Final = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP) if hasattr(cv2, "IMWRITE_PNG_FILTER") else ()
+PNG_SETTINGS: Final = (cv2.IMWRITE_PNG_COMPRESSION, 1, *ONE_FILTER)
+"""The fastest compression with one filter for all rows (OpenCV >= 4.12): half the time of trying every filter, for 4 %
+more bytes."""
 COMPUTING: Final = ("edge-cad", "numpy", "opencv-python-headless", "ai-edge-litert", "tflite-runtime")
 """Packages whose version can change a result."""
 
@@ -116,7 +118,7 @@ class PictureEvidence:
         about = Evidence(PROVENANCE, "application/json", provenance.to_json().encode())
         if not_kept:
             return (about,)
-        ok, png = cv2.imencode(".png", kept, [cv2.IMWRITE_PNG_COMPRESSION, COMPRESSION])
+        ok, png = cv2.imencode(".png", kept, PNG_SETTINGS)
         if not ok:
             raise EdgeCadError("the picture cannot be written as PNG")
         return (Evidence(PICTURE, "image/png", png.tobytes()), about)

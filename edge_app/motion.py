@@ -1,12 +1,15 @@
 """Tells an unchanged screen from a moving picture, and a moving picture from a new one."""
 
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.records import Frame
+
+Change: TypeAlias = Literal["same", "moving", "cut"]
+"""``same``: nothing changed; ``moving``: the same view, changed; ``cut``: another view, or the first frame."""
 
 SAMPLE: Final = 64
 """Screens are compared on a sample of about SAMPLE x SAMPLE pixels."""
@@ -22,8 +25,8 @@ class Motion:
     def __init__(self) -> None:
         self._before: NDArray[np.float32] | None = None
 
-    def compare(self, frame: Frame) -> Literal["same", "moving", "cut"]:
-        """``same``: nothing changed; ``moving``: the same view, changed; ``cut``: another view, or the first frame."""
+    def compare(self, frame: Frame) -> Change:
+        """What became of the frame before."""
         rows, columns = (max(1, size // SAMPLE) for size in frame.pixels.shape[:2])
         sample = frame.pixels[::rows, ::columns]
         gray = sample if sample.ndim == 2 else sample[:, :, 1]

@@ -12,7 +12,7 @@ from cad_modules.registry import Registry
 from edge_app import reporting, routing, screen, views
 from edge_app.background import Job, run_now
 from edge_app.messages import Report, Trigger
-from edge_app.motion import Motion
+from edge_app.motion import Change, Motion
 from edge_app.records import Analysis, Classification, Clip, Evidence, Frame, Picture, Plan
 from edge_app.views import Candidate, View
 
@@ -108,6 +108,7 @@ class Pipeline:
         self._submit = submit
         self._clip_categories = routing.clip_categories(registry)
         self._motion = Motion()
+        self._screen = screen.ScreenWatch()
         self._view: View | None = None
         self._next_sequence = 0
         self._wanted = Event()
@@ -134,7 +135,8 @@ class Pipeline:
         """Process one frame, after those that were asked for."""
         self._report_asked()
         started = time.perf_counter()
-        picture = screen.look(frame)
+        change: Change = "cut" if frame.clip_id is None else self._motion.compare(frame)
+        picture = screen.look(frame) if frame.clip_id is None else self._screen.look(frame, change)
         timing_ms = {"screen": _since(started)}
         self.progress.dropped += max(0, frame.sequence - self._next_sequence)
         self._next_sequence = frame.sequence + 1
@@ -144,12 +146,11 @@ class Pipeline:
             self.close_view()
             self._report(Candidate(picture, self._classify(picture, timing_ms), 0.0), timing_ms, None)
         else:
-            self._follow(picture, timing_ms)
+            self._follow(picture, change, timing_ms)
 
-    def _follow(self, picture: Picture, timing_ms: dict[str, float]) -> None:
+    def _follow(self, picture: Picture, change: Change, timing_ms: dict[str, float]) -> None:
         """Process a frame of a clip or of a live source."""
         frame = picture.frame
-        change = self._motion.compare(frame)
         new_view = change == "cut" if self._live else self._view and frame.clip_id != self._view.first.clip_id
         if new_view:
             self.close_view()

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.motion import Change
 from edge_app.records import Box, Frame, Picture
 
 CHECK_CABLE: Final = "check the cable to the scanner, and that the scanner is on"
@@ -33,12 +34,46 @@ SNAP: Final = 0.04
 """Area edges closer to the screen's edge than this part of its size are moved onto it."""
 GAP: Final = 0.03
 """Parts of a picture are joined over dark gaps of up to this part of the screen's shorter side."""
+AREA_HOLDS_S: Final = 0.5
+"""The picture area of a moving view is found anew after this time, and after every cut."""
 
 
-def look(frame: Frame) -> Picture:
+class ScreenWatch:
+    """Looks at one frame after another of moving pictures; keeps the picture area where it was for a while."""
+
+    def __init__(self) -> None:
+        self._area: Box | None = None
+        self._size = (0, 0)
+        self._clip_id: str | None = None
+        self._found_s = 0.0
+
+    def look(self, frame: Frame, change: Change) -> Picture:
+        """As ``look``; every frame is judged, but the area is that of an earlier frame of the same view if it is fresh.
+
+        Args:
+            frame: Of a clip or a live source.
+            change: What became of the frame before.
+        """
+        size = frame.pixels.shape[:2]
+        fresh = 0 <= frame.time_s - self._found_s < AREA_HOLDS_S
+        same_view = change != "cut" and size == self._size and frame.clip_id == self._clip_id
+        known = self._area if fresh and same_view else None
+        picture = look(frame, known)
+        if known is None:
+            good = picture.state == "live"
+            self._area, self._size, self._clip_id = picture.area if good else None, size, frame.clip_id
+            self._found_s = frame.time_s
+        return picture
+
+
+def look(frame: Frame, known_area: Box | None = None) -> Picture:
     """Judge the screen and find the picture area on it.
 
     Cheap on a frame of any size: only every n-th pixel is read.
+
+    Args:
+        frame: Any.
+        known_area: Where the picture is, if it need not be found.
 
     Returns:
         State ``blank`` or ``no_signal`` with the whole frame as area, or ``live`` (of a clip) or ``still`` with the
@@ -64,7 +99,7 @@ def look(frame: Frame) -> Picture:
         return Picture(frame, "no_signal", f"colour bars: no signal; {CHECK_CABLE}", whole)
 
     state, reason = ("still", "still picture") if frame.clip_id is None else ("live", "moving picture")
-    area = frame.picture_area or _picture_area(gray, low, step, whole)
+    area = frame.picture_area or known_area or _picture_area(gray, low, step, whole)
     return Picture(frame, state, reason, area)  # type: ignore[arg-type]
 
 

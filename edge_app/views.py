@@ -3,13 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final
 
 import cv2
 import numpy as np
 
 from cad_modules.contract import CATEGORIES, Finding
 from edge_app.clips import ClipRecorder
+from edge_app.motion import Change
 from edge_app.records import Analysis, CategoryScore, Classification, Frame, Picture
 
 STILL_AFTER_S: Final = 0.4
@@ -70,7 +71,7 @@ class View:
         """True once the picture moved: a clip report closes the view."""
         return self.moved
 
-    def add(self, candidate: Candidate, change: Literal["same", "moving", "cut"]) -> Iterator[Candidate]:
+    def add(self, candidate: Candidate, change: Change) -> Iterator[Candidate]:
         """Take the next classified frame; yields the frames that are to be analysed now.
 
         These are the best of an interval that has ended, and a picture that stands still, once.

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -88,3 +90,33 @@ def test_any_size_is_judged(shape: tuple[int, int]) -> None:
     pixels = np.random.default_rng(1).integers(0, 255, shape, dtype=np.uint8)
     area = screen.look(frame(pixels)).area
     assert area.x + area.width <= shape[1] and area.y + area.height <= shape[0]
+
+
+def moving(x: int, time_s: float) -> Frame:
+    """A frame of a clip whose picture starts at a column."""
+    return frame(screen_with(sector(height=480, width=480), x, 100), clip_id="clip", time_s=time_s)
+
+
+def test_area_of_a_moving_view_stays_for_half_a_second_and_is_then_found_again() -> None:
+    watch = screen.ScreenWatch()
+    first = watch.look(moving(200, 0.0), "cut").area
+    assert watch.look(moving(500, 0.4), "moving").area == first
+    assert watch.look(moving(500, 0.6), "moving").area.x > first.x + 200
+
+
+def test_area_is_found_again_after_a_cut_in_another_clip_and_when_time_goes_back() -> None:
+    for later, change in (
+        (moving(500, 0.1), "cut"),
+        (replace(moving(500, 0.1), clip_id="another"), "moving"),
+        (moving(500, -5.0), "moving"),
+    ):
+        watch = screen.ScreenWatch()
+        first = watch.look(moving(200, 0.0), "cut").area
+        assert watch.look(later, change).area.x > first.x + 200  # type: ignore[arg-type]
+
+
+def test_signal_is_judged_on_every_frame_while_the_area_is_kept() -> None:
+    watch = screen.ScreenWatch()
+    watch.look(moving(200, 0.0), "cut")
+    black = replace(moving(200, 0.1), pixels=np.zeros((720, 1280, 3), np.uint8))
+    assert watch.look(black, "moving").state == "blank"
