@@ -15,6 +15,7 @@ from typing import Final, Self
 
 import cv2
 
+from cad_modules.registry import Registry
 from edge_app.amendments import ClockWatch
 from edge_app.background import Background
 from edge_app.config import Config
@@ -22,21 +23,24 @@ from edge_app.controller import Controller
 from edge_app.errors import CameraLost, StoreUnavailable
 from edge_app.keeper import Keeper
 from edge_app.lamp import choose_lamp
-from edge_app.messages import CaptureHealth, Command, Event, Health, PartState, Status, StoreHealth, uuid7
+from edge_app.messages import CaptureHealth, Command, Event, Health, PartState, Report, Status, StoreHealth, uuid7
+from edge_app.overrides import Overrider
+from edge_app.page import Page, ServiceParts
 from edge_app.parts import installed_models as installed_models
 from edge_app.parts import make_analyzer as make_analyzer
 from edge_app.parts import make_classifier as make_classifier
 from edge_app.parts import make_evidence as make_evidence
+from edge_app.parts import make_page as make_page
 from edge_app.parts import make_registry as make_registry
 from edge_app.parts import open_source as open_source
 from edge_app.parts import retention_of as retention_of
 from edge_app.pipeline import Pipeline
 from edge_app.publisher import Publisher
-from edge_app.records import Frame
+from edge_app.records import Evidence, Frame
 from edge_app.sources.base import Source
 from edge_app.sources.live import LiveSource
 from edge_app.sources.prefetch import prefetched
-from edge_app.store import Store
+from edge_app.store import Store, StoreCounts
 from firmware_bridge.codes import Lamp
 from firmware_bridge.port import OpenPort
 
@@ -45,6 +49,8 @@ log = logging.getLogger(__name__)
 REOPEN_FIRST_S: Final = 0.5
 REOPEN_LONGEST_S: Final = 10.0
 """Between two attempts to open a lost capture device; doubles from the first to the longest."""
+NO_COUNTS: Final = StoreCounts(0, 0, 0, None, 0)
+"""Of the store; the page counts by itself, in its own process."""
 TEMPERATURE: Final = Path("/sys/class/thermal/thermal_zone0/temp")
 
 
@@ -62,6 +68,8 @@ class Service:
         self._source = source or open_source(config.source)
         self._stopping = threading.Event()
         self._parts = contextlib.ExitStack()
+        self.page: Page | None = None
+        self._blink_until_s = 0.0
         self._capture = CaptureHealth(state="stopped")
         self._session = uuid7()
         self._started_at = datetime.now(UTC)
@@ -79,9 +87,11 @@ class Service:
                 from edge_app.broker import EmbeddedBroker
 
                 self._parts.enter_context(EmbeddedBroker(config.mqtt.port, config.mqtt.version))
-            self.publisher = Publisher(config.mqtt, self.store, self._status(), self.health, on_command=self._command)
+            self.publisher = Publisher(
+                config.mqtt, self.store, self._status(), self.health, self._command, on_event=self._tell_page
+            )
             alarm_s = config.store.unsent_alarm_hours * 3600
-            self._keeper = Keeper(self.store, retention, self._stopping, self.publisher.health_changed, alarm_s)
+            self._keeper = Keeper(self.store, retention, self._stopping, self._health_changed, alarm_s)
             self._clock_watch = ClockWatch(self.store, config.device.id, self.publisher.amendment_kept)
             self._analyzer = self._parts.enter_context(make_analyzer(config))
             self._reports = self._parts.enter_context(Background("reports"))
@@ -90,13 +100,16 @@ class Service:
                 classifier,
                 registry,
                 self._analyzer,
-                self._keeper.keep,
+                self._keep,
                 config.analysis.interval_s,
                 live=self._source.live,
                 evidence=make_evidence(config, self._models),
                 submit=self._reports.submit,
             )
             self.controller = self._make_controller(open_port)
+            self.page = self._make_page(registry)
+            if isinstance(self._source, LiveSource):
+                self._source.on_frame = self._see
         except BaseException:
             self._parts.close()
             raise
@@ -109,6 +122,9 @@ class Service:
         if self.controller is not None:
             self.controller.start()
             self._parts.callback(self.controller.stop)
+        if self.page is not None:
+            self.page.start()
+            self._parts.callback(self.page.stop)
         return self
 
     def __exit__(
@@ -151,8 +167,10 @@ class Service:
     def health(self) -> Health:
         """How every part does now."""
         self._clock_watch.look()
-        counts, progress = self.store.counts(), self.pipeline.progress
-        kept = self._keeper.state(counts.oldest_unsent_at)
+        return self._health(self.store.counts())
+
+    def _health(self, counts: StoreCounts) -> Health:
+        progress, kept = self.pipeline.progress, self._keeper.state(counts.oldest_unsent_at)
         return Health(
             device_id=self._config.device.id,
             session=self._session,
@@ -179,8 +197,8 @@ class Service:
         """The frames; a change of what the screen shows is told to health after each."""
         state = ""
         for frame in frames:
-            if self.controller is not None and not isinstance(self._source, LiveSource):
-                self.controller.see(frame)
+            if not isinstance(self._source, LiveSource):
+                self._see(frame)
             yield frame
             self._clock_watch.look()
             if self.controller is not None and self.controller.failed:
@@ -189,7 +207,7 @@ class Service:
                 raise RuntimeError(self.publisher.state.reason)  # a bug ends the process; systemd starts it again
             if self.pipeline.progress.state != state:
                 state = self.pipeline.progress.state
-                self.publisher.health_changed()
+                self._health_changed()
 
     def _make_controller(self, open_port: OpenPort | None) -> Controller | None:
         settings = self._config.serial
@@ -201,21 +219,61 @@ class Service:
             self.publisher.publish_event,
             self.pipeline.take,
             self._lamp,
-            self.publisher.health_changed,
+            self._health_changed,
             open_port,
         )
-        if isinstance(self._source, LiveSource):
-            self._source.on_frame = controller.see
         return controller
+
+    def _make_page(self, registry: Registry) -> Page | None:
+        if not self._config.web.enabled:
+            return None
+        parts = ServiceParts(
+            self.store,
+            lambda: self._health(NO_COUNTS),
+            self.pipeline.progress,
+            self.publisher.publish_event,
+            self.pipeline.take,
+            self._keep,
+            self._reports.submit,
+            None if self.controller is None else self._blink,
+        )
+        return make_page(self._config, self._status(), parts, Overrider(registry, self._analyzer))
+
+    def _see(self, frame: Frame) -> None:
+        """Show a picture to those who want every one, in the thread that captures."""
+        if self.controller is not None:
+            self.controller.see(frame)
+        if self.page is not None:
+            self.page.see(frame)
+
+    def _keep(self, report: Report, evidence: tuple[Evidence, ...] = ()) -> None:
+        self._keeper.keep(report, evidence)
+        if self.page is not None:
+            self.page.reported(report)
+
+    def _health_changed(self) -> None:
+        self.publisher.health_changed()
+        if self.page is not None:
+            self.page.changed()
+
+    def _tell_page(self, event: Event) -> None:
+        if self.page is not None:
+            self.page.tell(event)
+
+    def _blink(self, seconds: float) -> bool:
+        self._blink_until_s = time.monotonic() + seconds
+        return self.controller is not None and self.controller.link().state == "up"
 
     def _lamp(self) -> Lamp:
         """What the lamp is to show now."""
+        if (left_s := self._blink_until_s - time.monotonic()) > 0:
+            return Lamp.RESULT if int(left_s * 4) % 2 else Lamp.OFF
         store, deadline_s = self._keeper.state(None).state, self._config.analysis.deadline_s
         return choose_lamp(self._capture.state, store, self.pipeline.progress, time.monotonic(), deadline_s)
 
     def _set_capture(self, state: str, reason: str) -> None:
         self._capture = CaptureHealth(state=state, reason=reason)
-        self.publisher.health_changed()
+        self._health_changed()
 
     def _command(self, command: Command) -> None:
         """Do what a command says, or publish that it is not done here."""

@@ -51,8 +51,8 @@ def append(connection: sqlite3.Connection, kind: str, details: Details) -> Head:
     Args:
         connection: Within a transaction that may write.
         kind: ``report``, ``start``, ``config_changed``, ``models_changed``, ``command``, ``export``, ``prune``,
-            ``carry_over``.
-        details: Ids and counts; never anything of a patient.
+            ``carry_over``, ``page``, ``override``, ``opinion``.
+        details: Ids, counts and accounts of the page; never anything of a patient.
     """
     row = connection.execute("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1").fetchone()
     number, previous = (1, FIRST) if row is None else (row[0] + 1, row[1])

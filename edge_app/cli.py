@@ -71,18 +71,20 @@ def demo(
     loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end, until Ctrl-C.")] = False,
     config: ConfigOption = None,
     seconds: Annotated[float, typer.Option(help="How long each still picture stays on the screen.", min=0.6)] = 1.5,
+    page: Annotated[bool, typer.Option("--page", help="Serve the operator's page too, and open it.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Play real scanner files through the whole service, as if from a capture card, and show what is delivered.
 
-    Starts a broker of its own unless the configuration names one. Needs: pip install 'edge-cad[demo]'.
+    Starts a broker of its own unless the configuration names one. Needs: pip install 'edge-cad[demo]'; with --page also
+    'edge-cad[web]'.
     """
     from edge_app.config import load_config
     from edge_app.demo import run_demo
 
     try:
         settings = load_config(config) if config else None
-        complete = run_demo(settings, loop=loop, still_s=seconds, as_json=as_json)
+        complete = run_demo(settings, loop=loop, still_s=seconds, as_json=as_json, page=page)
     except ConfigError as error:
         fail(error, USAGE)
     except (EdgeCadError, ModelError) as error:

@@ -14,6 +14,7 @@ from edge_app.config_mqtt import TlsConfig as TlsConfig
 from edge_app.config_problems import explain
 from edge_app.config_section import ConfigPath, ExistingFile, SecretFile, Section
 from edge_app.config_serial import SerialConfig as SerialConfig
+from edge_app.config_web import WebConfig as WebConfig
 from edge_app.errors import ConfigError
 from edge_app.messages import DeviceId
 
@@ -156,6 +157,7 @@ class Config(Section):
     mqtt: MqttConfig = MqttConfig()
     serial: SerialConfig = SerialConfig()
     store: StoreConfig = StoreConfig()
+    web: WebConfig = WebConfig()
     log: LogConfig = LogConfig()
 
 

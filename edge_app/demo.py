@@ -1,11 +1,13 @@
 """``edge-cad demo``: real scanner files play as if from a capture card, through the whole service, to a subscriber."""
 
 import json
+import os
 import socket
 import sys
 import tempfile
 import threading
 import time
+import webbrowser
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,16 +21,19 @@ from rich.live import Live
 from rich.table import Table
 
 from edge_app.app import Service
-from edge_app.config import Config
+from edge_app.config import Config, WebConfig
 from edge_app.demo_screen import PICTURES, DemoScreen, Showing
 from edge_app.errors import SourceError
 from edge_app.messages import DISCLAIMER, Report
+from edge_app.page_process import PageProcess
 from edge_app.sources.capture_card import CaptureCard
 from edge_app.subscriber import Subscriber
 from edge_app.terminal import plain, summary
 
 SETTLE_S: Final = 10.0
 """After the last picture, reports may take this long to arrive."""
+PAGE_START_S: Final = 15.0
+"""The page may take so long until it can be asked."""
 ON_EVERY_PICTURE: Final = ("image_quality", "screen_text")
 """Modules that every picture has; the table shows the others first."""
 
@@ -82,7 +87,7 @@ class Delivered:
             return [self.shown.get(showing.number, Shown(showing)) for showing in self._screen.history()]
 
 
-def run_demo(config: Config | None, *, loop: bool, still_s: float, as_json: bool) -> bool:
+def run_demo(config: Config | None, *, loop: bool, still_s: float, as_json: bool, page: bool = False) -> bool:
     """Play the pictures and show what is delivered.
 
     Args:
@@ -90,17 +95,21 @@ def run_demo(config: Config | None, *, loop: bool, still_s: float, as_json: bool
         loop: Begin again at the end, until Ctrl-C.
         still_s: How long a still picture stays on the screen.
         as_json: Print the summary as JSON instead of the table.
+        page: Serve the operator's page too, with accounts of its own, and open it where there is a browser.
 
     Returns:
         True if every picture that was shown was reported and delivered.
 
     Raises:
         SourceError: The pictures are not installed.
+        PageError: The page's packages are not installed.
         BrokerError: The broker cannot be used.
     """
     console = Console(stderr=as_json)
     with tempfile.TemporaryDirectory(prefix="edge-cad-demo-") as folder:
         settings = config or _own_settings(Path(folder))
+        if page:
+            settings = _with_page(settings, Path(folder))
         screen = DemoScreen(_pictures(), still_s, loop)
         source = CaptureCard(screen, name="demo screen")
         delivered = Delivered(screen)
@@ -113,6 +122,8 @@ def run_demo(config: Config | None, *, loop: bool, still_s: float, as_json: bool
             player = threading.Thread(target=_play, args=(service, screen), name="demo-player")
             player.start()
             try:
+                if service.page is not None:
+                    _open_page(service.page.process, console)
                 while player.is_alive():
                     player.join(0.25)
                     live.update(_table(delivered, service))
@@ -163,6 +174,24 @@ def _own_settings(folder: Path) -> Config:
             "analysis": {"deadline_s": 10.0},
         }
     )
+
+
+def _with_page(settings: Config, folder: Path) -> Config:
+    """The same with a page at a free port, whose accounts end with the demo."""
+    web = WebConfig(enabled=True, port=0, accounts_path=folder / "accounts.sqlite3")
+    return settings.model_copy(update={"web": web})
+
+
+def _open_page(page: PageProcess, console: Console) -> None:
+    """Say where the page is, and show it where there is a screen."""
+    if not page.listening.wait(PAGE_START_S):
+        console.print("[red]the page did not start: the log says why[/red]")
+        return
+    console.print(
+        f"the page: [bold]{page.url}[/bold]  setup code for the first account: [bold]{page.setup_code}[/bold]"
+    )
+    if any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
+        webbrowser.open(f"{page.url}#setup={page.setup_code}")
 
 
 def _pictures() -> list[Path]:

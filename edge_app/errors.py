@@ -37,5 +37,9 @@ class StoreDamaged(StoreError):
     """The file is damaged: opening it again sets it aside."""
 
 
+class PageError(EdgeCadError):
+    """The operator's page cannot be served as configured."""
+
+
 class BrokerError(EdgeCadError):
     """The broker cannot be used as configured (refused, wrong password, wrong CA)."""

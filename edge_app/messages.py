@@ -23,6 +23,9 @@ from edge_app.message_base import Uuid7 as Uuid7
 from edge_app.message_base import Word as Word
 from edge_app.message_base import device_topic as device_topic
 from edge_app.message_base import report_topic as report_topic
+from edge_app.message_corrections import Amends as Amends
+from edge_app.message_corrections import Opinion as Opinion
+from edge_app.message_corrections import Role as Role
 from edge_app.messages_received import COMMAND as COMMAND
 from edge_app.messages_received import Command as Command
 from edge_app.messages_received import Receipt as Receipt
@@ -151,7 +154,7 @@ class AnalysisInfo(Message):
 class Trigger(Message):
     """The event that a picture was taken for."""
 
-    event: Word = Field(examples=["freeze_on", "foot_switch_press", "exposure_start"])
+    event: Word = Field(examples=["freeze_on", "foot_switch_press", "exposure_start", "page_capture"])
     event_id: Uuid7
     """Of the message about it."""
     happened_at: AwareDatetime
@@ -192,7 +195,9 @@ class Report(Message):
     clip: ClipInfo | None = None
     """For scope ``clip``; else null."""
     trigger: Trigger | None = None
-    """The event of the controller that asked for this picture; null where none did."""
+    """The event of the controller, or of a person at the page, that asked for this picture; null where none did."""
+    amends: Amends | None = None
+    """The report that this one replaces, because a person corrected it; null for what the box found by itself."""
     classification: ClassificationInfo
     analyses: tuple[AnalysisInfo, ...]
     timing_ms: dict[Word, Milliseconds]
@@ -322,7 +327,7 @@ class Event(Message):
     event_id: Uuid7 = Field(default_factory=uuid7)
     device_id: DeviceId
     at: AwareDatetime
-    kind: Word = Field(examples=["foot_switch", "freeze", "exposure", "no_picture", "command", "message_refused"])
+    kind: Word = Field(examples=["foot_switch", "freeze", "exposure", "no_picture", "command", "opinion"])
     text: str
     """In plain words, for a person."""
     details: dict[Word, str | int | float | bool] = Field(default_factory=dict)

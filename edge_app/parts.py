@@ -8,8 +8,12 @@ from cad_modules.registry import Registry, discover
 from edge_app.analysis import Analyzer
 from edge_app.classifier import Classifier
 from edge_app.config import CaptureCardSource, Config, SourceConfig, StoreConfig, StreamUrlSource
+from edge_app.errors import PageError
 from edge_app.evidence import PictureEvidence
-from edge_app.messages import ModelInfo
+from edge_app.messages import ModelInfo, Status
+from edge_app.overrides import Overrider
+from edge_app.page import Page, ServiceParts
+from edge_app.page_process import packages_missing
 from edge_app.sources.base import Source
 from edge_app.sources.capture_card import open_capture_card
 from edge_app.sources.live import CaptureFormat
@@ -84,6 +88,17 @@ def make_evidence(config: Config, models: tuple[ModelInfo, ...]) -> PictureEvide
         "deadline_s": config.analysis.deadline_s,
     }
     return PictureEvidence(models, settings, config.store.mask_text)
+
+
+def make_page(config: Config, status: Status, parts: ServiceParts, overrider: Overrider) -> Page:
+    """The operator's page; start it.
+
+    Raises:
+        PageError: Packages that it needs are not installed.
+    """
+    if missing := packages_missing():
+        raise PageError(f"the page needs {', '.join(missing)}: pip install 'edge-cad[web]', or turn it off in [web]")
+    return Page({"config": config.model_dump(mode="json")}, status, parts, overrider)
 
 
 def installed_models(config: Config, registry: Registry) -> tuple[ModelInfo, ...]:

@@ -76,6 +76,7 @@ class Publisher:
         on_command: Called in the publisher's thread with every valid command; may raise ``EdgeCadError``, which is told
             in an event.
         on_receipt: The same for every valid receipt.
+        on_event: Called with every event that is to be published, in the thread that tells it.
         shortest_pause_s: Before the second attempt to connect; doubles up to ``longest_pause_s``.
         longest_pause_s: Longest pause between two attempts.
     """
@@ -88,11 +89,12 @@ class Publisher:
         health: Callable[[], Health],
         on_command: Callable[[Command], None] = lambda command: None,
         on_receipt: Callable[[Receipt], None] = lambda receipt: None,
+        on_event: Callable[[Event], None] = lambda event: None,
         shortest_pause_s: float = 1.0,
         longest_pause_s: float = 60.0,
     ) -> None:
         self._settings, self._store, self._online, self._health = settings, store, online, health
-        self._on_receipt = on_receipt
+        self._on_receipt, self._on_event = on_receipt, on_event
         self._inbox = Inbox(on_command, self._receipted, self._message_refused)
         self._shortest_pause_s, self._longest_pause_s = shortest_pause_s, longest_pause_s
         self._device_id = online.device_id
@@ -140,6 +142,7 @@ class Publisher:
         """Send an event, now or when the broker is there; of many, the newest are kept."""
         self._events.append(event)
         self._waker.wake()
+        self._on_event(event)
 
     def health_changed(self) -> None:
         """Publish the health now, if one of its states is another than the last published."""
@@ -302,7 +305,7 @@ class Publisher:
         self._tell("report_refused", f"a report stays in the store: {reason}", {"report_id": report.report_id})
 
     def _tell(self, kind: str, text: str, details: dict[str, str | int | float | bool]) -> None:
-        self._events.append(
+        self.publish_event(
             Event(device_id=self._device_id, at=datetime.now(UTC), kind=kind, text=text, details=details)
         )
 

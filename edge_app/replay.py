@@ -12,6 +12,7 @@ from edge_app.config import Config
 from edge_app.errors import EdgeCadError
 from edge_app.evidence import Provenance, picture_again, read_picture, read_provenance, software
 from edge_app.messages import ModelInfo, Report
+from edge_app.overrides import as_chosen
 from edge_app.pipeline import NO_RESULT, Analyzes, Classifies
 from edge_app.records import Evidence
 from edge_app.store_reader import StoreReader
@@ -80,6 +81,8 @@ class Replayer:
             raise EdgeCadError(f"{self._store.path}: there is no report {report_id}")
         if report.scope == "clip":
             return Replayed(report_id, "not_replayable", self._why_not(report))
+        if report.amends is not None and not report.amends.reanalysed:
+            return Replayed(report_id, "not_replayable", f"it was not analysed again: {report.amends.reason}")
         evidence = self._store.read_evidence(report_id)
         provenance = read_provenance(evidence)
         if provenance is None or provenance.not_kept:
@@ -102,7 +105,9 @@ class Replayer:
     def _make_again(self, report: Report, evidence: list[Evidence], provenance: Provenance) -> Report:
         assert report.frame is not None
         picture = picture_again(read_picture(evidence, provenance), provenance, report.frame, report.source)
-        if picture.state in NO_RESULT:
+        if report.amends is not None and report.classification.category is not None:
+            classification = as_chosen(report, report.classification.category)
+        elif picture.state in NO_RESULT:
             classification = self._classifier.refuse(picture.reason)
         else:
             classification = self._classifier.classify(picture)

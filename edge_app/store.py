@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edge_app.audit import Details, Head, append, last_details, write_head
 from edge_app.errors import StoreError, StoreFull
-from edge_app.messages import Amendment, Report
+from edge_app.messages import Amendment, Opinion, Report
 from edge_app.records import Evidence as Evidence
 from edge_app.store_file import connect, digest, errors_of, lock, open_checked
 from edge_app.store_reader import StoreCounts as StoreCounts
@@ -76,6 +76,8 @@ class Store(StoreReader):
                  for item in evidence],
             )  # fmt: skip
             connection.execute("INSERT INTO outbox (report_id) VALUES (?)", (report.report_id,))
+            if report.amends is not None:
+                connection.execute("INSERT INTO amended VALUES (?, ?)", (report.report_id, report.amends.report_id))
             if report.clock is not None and not report.clock.trusted:
                 connection.execute("INSERT OR IGNORE INTO amendments (boot_id) VALUES (?)", (report.clock.boot_id,))
             self._log(connection, "report", {"report_id": report.report_id, "sha256": sha256})
@@ -93,6 +95,39 @@ class Store(StoreReader):
             if changed:
                 self._log(connection, kind, details)
         return changed
+
+    def keep_opinion(self, opinion: Opinion) -> None:
+        """Keep what a person thinks of a finding, in place of what the same account thought before."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO opinions (opinion_id, report_id, module, feature, opinion, account, at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (opinion.opinion_id, opinion.report_id, opinion.module, opinion.feature, opinion.opinion, opinion.by,
+                 _time_text(opinion.at)),
+            )  # fmt: skip
+            self._log(
+                connection,
+                "opinion",
+                {
+                    "report_id": opinion.report_id,
+                    "module": opinion.module,
+                    "feature": opinion.feature,
+                    "opinion": opinion.opinion,
+                    "account": opinion.by,
+                },
+            )
+
+    def withdraw_opinion(self, report_id: str, module: str, feature: str, account: str) -> bool:
+        """Drop what an account thought of a finding; False if it had not said anything."""
+        with self._writing() as connection:
+            dropped = connection.execute(
+                "DELETE FROM opinions WHERE report_id = ? AND module = ? AND feature = ? AND account = ?",
+                (report_id, module, feature, account),
+            ).rowcount
+            if dropped:
+                details = {"report_id": report_id, "module": module, "feature": feature, "account": account}
+                self._log(connection, "opinion", {**details, "opinion": "withdrawn"})
+        return bool(dropped)
 
     def amend(self, amendment: Amendment) -> bool:
         """Keep an amendment until it is delivered; False if no report of that boot needs one, or it has one."""

@@ -65,6 +65,24 @@ MIGRATIONS: Final = (
     CREATE TRIGGER audit_is_not_cut BEFORE DELETE ON audit
         BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
     """,
+    """
+    CREATE TABLE opinions (         -- whether a person agrees with a finding; the last word of each account
+        opinion_id TEXT PRIMARY KEY,
+        report_id TEXT NOT NULL REFERENCES reports ON DELETE CASCADE,
+        module TEXT NOT NULL,
+        feature TEXT NOT NULL,
+        opinion TEXT NOT NULL,
+        account TEXT NOT NULL,
+        at TEXT NOT NULL,
+        UNIQUE (report_id, module, feature, account)
+    );
+    CREATE TABLE amended (          -- reports that replace another one
+        by_report_id TEXT PRIMARY KEY REFERENCES reports ON DELETE CASCADE,
+        report_id TEXT NOT NULL     -- the replaced one, which may be gone
+    );
+    CREATE INDEX amended_reports ON amended (report_id);
+    CREATE INDEX reports_by_category ON reports (category, created_at);
+    """,
 )
 """Each brings the file from version n to n + 1 (``PRAGMA user_version``); written ones are never changed."""
 

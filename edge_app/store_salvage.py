@@ -74,6 +74,7 @@ def _carry_over(old: sqlite3.Connection, digests: str, connection: sqlite3.Conne
                 ).rowcount:
                     reports += 1
                     _copy_evidence(old, connection, row[0], digests)
+                    _copy_corrections(old, connection, row[0], row[4])
                     if outbox is None:
                         unsent += 1
                         connection.execute("INSERT INTO outbox (report_id) VALUES (?)", row[:1])
@@ -120,6 +121,21 @@ def _rows(old: sqlite3.Connection, digests: str, first: int, end: int) -> Iterat
         except (sqlite3.DatabaseError, ValidationError, UnicodeError, TypeError, AttributeError):
             whole = False
         yield row if whole else None
+
+
+def _copy_corrections(old: sqlite3.Connection, connection: sqlite3.Connection, report_id: str, body: str) -> None:
+    """What persons said of a report, and which one it replaces."""
+    amends = Report.from_json(body).amends
+    if amends is not None:
+        connection.execute("INSERT OR IGNORE INTO amended VALUES (?, ?)", (report_id, amends.report_id))
+    try:
+        rows = old.execute(
+            "SELECT opinion_id, report_id, module, feature, opinion, account, at FROM opinions WHERE report_id = ?",
+            (report_id,),
+        ).fetchall()
+    except sqlite3.DatabaseError:  # damaged, or of a version that had none
+        return
+    connection.executemany("INSERT OR IGNORE INTO opinions VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _copy_evidence(old: sqlite3.Connection, connection: sqlite3.Connection, report_id: str, digests: str) -> None:

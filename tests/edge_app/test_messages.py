@@ -44,6 +44,7 @@ def test_a_report_has_the_agreed_form() -> None:
         },
         "clip": None,
         "trigger": None,
+        "amends": None,
         "classification": {
             "decision": "accepted",
             "category": "us_breast",

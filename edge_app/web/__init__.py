@@ -1,0 +1,1 @@
+"""The operator's page: a process of its own beside the service."""
