@@ -4,7 +4,7 @@ Read from ``statistics.npz`` of the bundle (written by ``tools/fit_router``) and
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
@@ -46,6 +46,11 @@ class RouterStatistics:
     biases: Vector
     sigmoid_slopes: Vector
     sigmoid_offsets: Vector
+    _neighbour_squares: Vector = field(init=False)
+    """Squared lengths, shape (pictures,)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_neighbour_squares", np.square(self.neighbours).sum(axis=1))
 
     def logits(self, prediction: Prediction) -> NDArray[np.float64]:
         """The head's answer, shape (labels,): SoftMax of it is calibrated."""
@@ -61,8 +66,8 @@ class RouterStatistics:
         scaling the features to unit length, which was worse on held-out kinds).
         """
         projected = (self._features(prediction) - self.centre) @ self.components
-        squares = np.square(self.neighbours - projected).sum(axis=1)
-        return float(np.sqrt(np.partition(squares, NEIGHBOURS - 1)[NEIGHBOURS - 1]))
+        squares = self._neighbour_squares - 2 * (self.neighbours @ projected) + projected @ projected
+        return float(np.sqrt(max(0.0, np.partition(squares, NEIGHBOURS - 1)[NEIGHBOURS - 1])))
 
     def strangeness(self, logits: NDArray[np.float64], distance: float) -> float:
         """-ln of how seldom known pictures are so, the reject output and the distance taken together.
