@@ -80,6 +80,9 @@ class Findings:
 
     findings: tuple[Finding, ...] = ()
     overlays: tuple[Overlay, ...] = ()
+    doubt: str = ""
+    """Why the findings are to be believed less than usual, for the person at the device; empty: nothing speaks against
+    them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from cad_modules.contract import (
     ModuleContractError,
     UnsuitableImage,
 )
+from cad_modules.radiograph import usual_polarity
 from models.bundle import Bundle, Prediction, find_bundle
 from models.errors import ModelError
 
@@ -40,7 +41,7 @@ class ModuleResult:
     version: str
     status: Literal["ok", "unsuitable", "failed", "unavailable"]
     reason: str
-    """Empty for ``ok``; else why, in plain words."""
+    """Why, in plain words; for ``ok`` empty, or why the findings are doubtful."""
     duration_ms: float
     experimental: bool
     findings: Findings
@@ -88,7 +89,8 @@ class Runtime:
         """What a module may know about a picture.
 
         Args:
-            image: What ``infer`` runs the networks on: the picture, gray (h, w) or BGR (h, w, 3).
+            image: What ``infer`` runs the networks on: the picture, gray (h, w) or BGR (h, w, 3). A radiograph that
+                shows bone black is turned before.
             category: One of ``CATEGORIES``.
             mm_per_pixel: Spacing of the picture, if known.
             shared_cache: Bundle name -> its answer for this picture. Modules whose contexts share it share the
@@ -99,7 +101,7 @@ class Runtime:
 
         def infer(name: str) -> Prediction:
             if name not in predictions:
-                prediction = self.bundle(name).infer(image)
+                prediction = self.bundle(name).infer(usual_polarity(image, category))
                 prediction.values.setflags(write=False)  # the next module reads it too
                 predictions[name] = prediction
             return predictions[name]
@@ -189,6 +191,7 @@ def run_module(module: CadModule, image: Image | tuple[ClipFrame, ...], context:
         analyze: Any = module.analyze
         findings = module.check(analyze(given, context))
         _check_untouched(module, given)
+        reason = f"doubtful: {findings.doubt}" if findings.doubt else ""
     except UnsuitableImage as error:
         status, reason, findings = "unsuitable", str(error), Findings()
     except ModelError as error:

@@ -163,7 +163,7 @@ class Analysis:
     version: str
     status: Literal["ok", "unsuitable", "failed", "timed_out", "unavailable"]
     reason: str
-    """Empty for ``ok``; else why, in plain words."""
+    """Why, in plain words; for ``ok`` empty, or why the findings are doubtful."""
     duration_ms: float
     experimental: bool
     findings: tuple[Finding, ...] = ()

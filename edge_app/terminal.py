@@ -70,12 +70,14 @@ def summary(analysis: AnalysisInfo) -> str:
     """What a module says, in one line."""
     if analysis.status != "ok":
         return f"{analysis.status}: {analysis.reason}"
+    doubt = f" ({analysis.reason})" if analysis.reason else ""
     if not analysis.findings:
-        return "nothing found"
-    return ", ".join(
+        return f"nothing found{doubt}"
+    values = ", ".join(
         f"{finding.feature} {finding.value:.4g}{'' if finding.unit == '1' else ' ' + finding.unit}"
         for finding in analysis.findings
     )
+    return values + doubt
 
 
 def print_modules(console: Console, registry: Registry) -> None:

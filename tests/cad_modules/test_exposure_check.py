@@ -4,7 +4,7 @@ import pytest
 
 from cad_modules.contract import AnalysisContext
 from cad_modules.exposure_check import MODULE
-from cad_modules.exposure_check.analyze import exposed_field
+from cad_modules.radiograph import exposed_field
 
 NEVER = lambda name: pytest.fail(f"asked for {name}")  # noqa: E731
 
@@ -29,8 +29,10 @@ def drawn_knee(height: int = 400, width: int = 400) -> np.ndarray:
 
 
 def smooth(image: np.ndarray) -> np.ndarray:
-    noise = np.random.default_rng(4).normal(0, 4, image.shape)
-    return np.clip(cv2.GaussianBlur(image, (0, 0), 6) + noise, 2, 252).astype(np.uint8)
+    """Bone and soft tissue have fine structure, and borders are as sharp as a detector shows them."""
+    random = np.random.default_rng(4)
+    grain = cv2.GaussianBlur(random.normal(0, 12, image.shape), (0, 0), 0.8)
+    return np.clip(cv2.GaussianBlur(image, (0, 0), 1.2) + grain, 2, 252).astype(np.uint8)
 
 
 def clipped(values: np.ndarray) -> np.ndarray:
@@ -49,6 +51,9 @@ FAULTS = {
     "washed out": lambda image: clipped(175 + image * 0.3),
     "flat gray": lambda image: clipped(100 + image * 0.2),
     "inverted": lambda image: 255 - image,
+    "blurred": lambda image: cv2.GaussianBlur(image, (0, 0), 4),
+    "moved sideways": lambda image: cv2.blur(image, (21, 1)),
+    "moved lengthwise": lambda image: cv2.blur(image, (1, 21)),
 }
 
 
@@ -93,3 +98,21 @@ def test_clipped_fraction_counts_both_ends_of_the_scale() -> None:
 def test_a_blank_picture_has_no_exposed_field(level: int) -> None:
     values = found(np.full((200, 300), level, np.uint8), "xr_chest")
     assert values == {"exposure_score": 0.0, "clipped_fraction": 1.0, "collimated_fraction": 1.0}
+
+
+def test_a_margin_that_fades_towards_a_blade_is_a_margin() -> None:
+    limb = drawn_knee()
+    ramp = np.linspace(255, 205, 80).astype(np.uint8)
+    framed = np.hstack([np.tile(ramp, (400, 1)), limb, np.tile(ramp[::-1], (400, 1))])
+    assert exposed_field(framed)[2:] == pytest.approx((80, 480), abs=2)
+    values = found(framed, "xr_extremity")
+    assert values["exposure_score"] > 0.8
+    assert values["inverted_probability"] < 0.01
+    assert found(255 - framed, "xr_extremity")["inverted_probability"] > 0.99
+
+
+def test_wrong_polarity_is_told_in_words() -> None:
+    good = MODULE.analyze(PICTURES["xr_chest"], AnalysisContext("xr_chest", NEVER))
+    wrong = MODULE.analyze(255 - PICTURES["xr_chest"], AnalysisContext("xr_chest", NEVER))
+    assert good.doubt == ""
+    assert "bone is shown black" in wrong.doubt

@@ -67,6 +67,8 @@ EXPOSURE_FAULTS: Final[dict[str, Callable[[Image], Image]]] = {
     "washed out": lambda image: _clipped(175 + image * 0.3),
     "flat gray": lambda image: _clipped(100 + image * 0.2),
     "gamma 3": lambda image: _clipped(255 * (image / 255.0) ** 3),
+    "blurred by 0.6 % of the side": lambda image: _blur(0.006 * max(image.shape))(image),
+    "moved by 4 % of the side": lambda image: np.asarray(cv2.blur(image, (max(round(0.04 * max(image.shape)), 3), 1))),
 }
 
 
