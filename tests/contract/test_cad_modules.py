@@ -6,6 +6,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from fakes.beating_heart import beating_heart
 
 from cad_modules.conformance import Example, NotConformantError, check_module
 from cad_modules.contract import (
@@ -29,6 +30,9 @@ LABELS = {
     "fetal_head_segmentation": ("head",),
     "left_ventricle_segmentation": ("left_ventricle", "myocardium", "left_atrium"),
     "chest_segmentation": ("lung_right", "lung_left", "heart"),
+    "breast_segmentation": ("lesion", "malignant"),
+    "nerve_segmentation": ("nerve", "vessel"),
+    "liver_segmentation": ("liver", "mass", "malignant"),
 }
 
 
@@ -44,8 +48,10 @@ def prediction(bundle: str, *maps: np.ndarray) -> dict[str, Prediction]:
 
 
 def examples(module: CadModule) -> list[Example]:
-    """Drawn anatomy that a learned module can measure."""
-    picture = (np.full((300, 400), 60, np.uint8),)
+    """Drawn anatomy that a learned module can measure; moving, for one that looks at clips."""
+    if module.scope == "clip":
+        return moving_examples(module)
+    picture = (np.random.default_rng(6).integers(20, 100, (300, 400)).astype(np.uint8),)
     cavity, atrium = ellipse(128, 110, 30, 70), ellipse(128, 205, 26, 34)
     anatomy = {
         "fetal_head_segmentation": (ellipse(120, 130, 70, 75),),
@@ -55,8 +61,19 @@ def examples(module: CadModule) -> list[Example]:
             atrium,
         ),
         "chest_segmentation": (ellipse(70, 128, 36, 90), ellipse(186, 128, 34, 85), ellipse(138, 160, 50, 42)),
+        "breast_segmentation": (ellipse(120, 110, 50, 34), ellipse(120, 110, 20, 20)),
+        "nerve_segmentation": (ellipse(80, 120, 30, 22), ellipse(170, 130, 34, 30)),
+        "liver_segmentation": (ellipse(128, 128, 90, 80), ellipse(120, 120, 24, 20), ellipse(120, 120, 12, 10)),
     }
     return [Example("drawn anatomy", picture, prediction(name, *anatomy[name])) for name in module.models]
+
+
+def moving_examples(module: CadModule) -> list[Example]:
+    if "left_ventricle_segmentation" in module.models:
+        heart = beating_heart(seconds=1.8, frame_s=0.05, picture=(240, 300))
+        answers = tuple({"left_ventricle_segmentation": answer} for answer in heart.predictions)
+        return [Example("beating heart", heart.images, frame_predictions=answers, frame_s=0.05)]
+    return []
 
 
 def has_card(bundle: str) -> bool:
