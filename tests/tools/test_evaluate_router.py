@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,17 +14,9 @@ from fakes.pictures import sector
 from cad_modules.contract import CATEGORIES
 from edge_app.classifier import Classifier
 from models.bundle import BUILT_IN_BUNDLES, Bundle, read_card
-from tools.evaluation.router import (
-    LABELS,
-    Answers,
-    ask,
-    auroc,
-    decisions,
-    describe,
-    main,
-    prediction_sets,
-    quantisation_loss,
-)
+from tools.evaluation.router import describe, main, prediction_sets, quantisation_loss
+from tools.evaluation.router_answers import LABELS, Answers, ask, decisions
+from tools.evaluation.router_curves import changed
 from tools.training.dataset import read_rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,12 +110,6 @@ def test_report_counts_by_category_and_set(classifier: Classifier) -> None:
     assert low < report["macro_f1"] < high
 
 
-def test_auroc_is_the_share_of_pairs_in_the_right_order() -> None:
-    assert auroc(np.array([0.1, 0.2]), np.array([0.3, 0.9])) == 1.0
-    assert auroc(np.array([0.1, 0.4]), np.array([0.2])) == 0.5
-    assert auroc(np.array([0.2, 0.2]), np.array([0.2])) == 0.5
-
-
 def test_prediction_sets_are_counted_by_category(classifier: Classifier) -> None:
     report = prediction_sets(answers([0, 0, 1, 2], [0, 1, 1, (1, 2)]), classifier)
     assert report["coverage"]["us_lung"]["value"] == 0.5
@@ -139,22 +126,51 @@ def test_loss_by_quantisation_is_the_difference_of_the_two_networks() -> None:
     assert loss["macro_f1_drop"] == pytest.approx(1 - (2 / 3 + 4 / 5) / 2, abs=1e-4)
 
 
-def test_report_goes_to_the_file_and_onto_the_card(
+def test_report_goes_to_files_with_charts_and_onto_the_card(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = Path(shutil.copytree(BUILT_IN_BUNDLES / "router", tmp_path / "router"))
     before = read_card(folder)
-    arguments = ["--bundle", str(folder), "--data", str(data), "--json", str(tmp_path / "report.json"), "--write-card"]
-    main(arguments)
-    report = json.loads((tmp_path / "report.json").read_text())
+    main(["--bundle", str(folder), "--data", str(data), "--write-card", "--beside", str(folder / "model.tflite")])
+    report = json.loads((folder / "report.json").read_text())
     assert report == json.loads(capsys.readouterr().out)
-    assert report["pictures"] == 2 + 8
-    assert report["int8"]["median_ms"] > 0
+    assert report["test"]["pictures"] == 2 + 8
+    assert 0.3 < report["int8"]["beside_invoke_ms"] / report["int8"]["invoke_ms"] < 3  # the same network, in turn
     card = Bundle(folder).card  # still a valid bundle
-    assert card.metrics["test"]["macro_f1"] == report["macro_f1"]
+    assert card.metrics["test"]["macro_f1"] == report["test"]["macro_f1"]
     assert card.metrics["softmax"] == before.metrics["softmax"]
-    assert set(report["heads"]) == {"softmax", "svm"}
+    assert set(report["test"]["heads"]) == {"softmax", "svm"}
     assert card.sha256 == before.sha256
+    text = (folder / "REPORT.md").read_text()
+    assert "10 pictures of 3 groups" in text and "| hearts |" in text and "on 1080p screen" in text
+    charts = re.findall(r"\((report/\w+\.svg)\)", text)
+    assert len(charts) == 3
+    for chart in charts:
+        assert (folder / chart).read_text().startswith("<svg")
+
+
+def test_split_without_rows_is_named(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--data", str(data), "--split", "val", "--out", str(tmp_path)])
+    assert "no row of the split val" in capsys.readouterr().err
+
+
+def test_changed_pictures_are_told_apart(data: Path, classifier: Classifier) -> None:
+    seen: dict[tuple[int, ...], int] = {}
+
+    def network(image: np.ndarray) -> tuple[np.ndarray, float]:  # type: ignore[type-arg]
+        seen[image.shape[:2]] = seen.get(image.shape[:2], 0) + 1
+        logits = np.zeros(len(LABELS))
+        logits[CATEGORIES.index("us_cardiac")] = 20.0
+        return logits, TYPICAL
+
+    report = changed(network, [row for row in read_rows(data) if row.split == "test"], classifier)
+    assert {"plain", "longest_side_64", "on_1080p_screen", "border_only"} <= set(report)
+    # Two of the six pictures (four frames of the clip) are hearts: one of the two categories is always right.
+    assert report["plain"]["mean_recall_of_most_probable_category"] == 0.5
+    assert report["plain"]["accepted_right"] == pytest.approx(2 / 6, abs=1e-4)
+    assert report["plain"]["accepted_wrong"] == pytest.approx(4 / 6, abs=1e-4)
+    assert any(max(shape) == 64 for shape in seen)
 
 
 def test_tool_names_what_it_can_evaluate() -> None:

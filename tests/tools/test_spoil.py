@@ -2,7 +2,7 @@ import numpy as np
 from fakes.pictures import sector
 from numpy.typing import NDArray
 
-from tools.training.spoil import blend, scramble, warp
+from tools.training.spoil import blend, empty_middle, scramble, warp
 
 
 def test_scrambling_moves_tiles_but_keeps_every_pixel() -> None:
@@ -32,3 +32,14 @@ def test_blend_shows_both_pictures() -> None:
         assert 70 < upper < 130
         assert 20 < lower < 130
     assert first.max() == 200
+
+
+def test_emptied_picture_keeps_its_edge_and_nothing_of_its_middle() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (60, 80)).astype(np.uint8)
+    emptied = empty_middle(image, np.random.default_rng(2))
+    assert np.array_equal(emptied[0], image[0]) and np.array_equal(emptied[:, -1], image[:, -1])
+    middle = slice(10, 50), slice(13, 67)
+    assert (
+        abs(np.corrcoef(image[middle].ravel(), emptied[middle].ravel() + np.arange(emptied[middle].size) * 1e-9)[0, 1])
+        < 0.1
+    )

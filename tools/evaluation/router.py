@@ -3,11 +3,9 @@
 import argparse
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -16,67 +14,17 @@ from numpy.typing import NDArray
 
 from cad_modules.contract import CATEGORIES
 from edge_app.classifier import Classifier
-from models.bundle import Bundle
+from models.bundle import Bundle, read_card
 from models.preprocessing import network_input
 from models.router_statistics import Head, RouterStatistics
 from tools.evaluation.calibration import expected_calibration_error, softmax
 from tools.evaluation.confusion import confusion, interval, macro_f1, recall
+from tools.evaluation.router_answers import LABELS, Answers, Image, Network, ask, decisions
+from tools.evaluation.router_curves import changed, curves
+from tools.evaluation.router_report import write_report
+from tools.evaluation.selective import auroc
 from tools.training.bundle_writer import update_card
-from tools.training.dataset import DEFAULT_ROOT, REJECT, Row, read_pictures, read_rows
-
-LABELS: Final = (*CATEGORIES, REJECT)
-FRAMES_PER_CLIP: Final = 8
-Image = NDArray[np.uint8]
-Network = Callable[[Image], tuple[NDArray[np.floating[Any]], float]]
-"""Picture (gray or BGR) -> the head's calibrated logits, and the distance to the known pictures."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answers:
-    """A network's logits for pictures with labels."""
-
-    logits: NDArray[np.float64]
-    """Shape (pictures, labels), calibrated."""
-    distances: NDArray[np.float64]
-    """Shape (pictures,): to the known pictures; nan where a network gives no features."""
-    labels: NDArray[np.int64]
-    sets: NDArray[np.str_]
-    groups: NDArray[np.str_]
-    """Set and group: what one bootstrap draw keeps together."""
-
-    @property
-    def predicted(self) -> NDArray[np.int64]:
-        """Index of the highest logit."""
-        return np.asarray(self.logits.argmax(axis=1))
-
-    def only(self, which: NDArray[np.bool_]) -> "Answers":
-        """The answers at the true places."""
-        return Answers(
-            self.logits[which], self.distances[which], self.labels[which], self.sets[which], self.groups[which]
-        )
-
-
-def ask(networks: list[Network], rows: Iterable[Row], frames_per_clip: int = FRAMES_PER_CLIP) -> list[Answers]:
-    """Run networks on the same pictures; of clips, on evenly spread frames."""
-    answers: list[list[tuple[NDArray[Any], float]]] = [[] for _ in networks]
-    labels, sets, groups = [], [], []
-    for row in rows:
-        for image in read_pictures(row, frames_per_clip, colour=True):
-            for number, network in enumerate(networks):
-                answers[number].append(network(image))
-            labels.append(LABELS.index(row.category))
-            sets.append(row.set_name)
-            groups.append(f"{row.set_name}/{row.group}")
-    return [
-        Answers(
-            np.array([logits for logits, _ in one], np.float64),
-            np.array([distance for _, distance in one], np.float64),
-            np.array(labels),
-            np.array(sets),
-            np.array(groups),
-        )
-        for one in answers
-    ]
+from tools.training.dataset import DEFAULT_ROOT, read_rows
 
 
 def int8_network(bundle: Bundle, statistics: RouterStatistics) -> Network:
@@ -130,19 +78,6 @@ def describe(answers: Answers, classifier: Classifier) -> dict[str, Any]:
     return report
 
 
-def decisions(answers: Answers, classifier: Classifier) -> dict[str, int]:
-    """How the device decides: accepted right and wrong, ambiguous with and without the true category, rejected."""
-    result: Counter[str] = Counter()
-    for logits, distance, label in zip(answers.logits, answers.distances, answers.labels, strict=True):
-        decided = classifier.decide(logits, float(distance))
-        if decided.decision == "rejected":
-            result["rejected"] += 1
-        else:
-            right = LABELS[label] in decided.prediction_set
-            result[f"{decided.decision}_{'right' if right else 'wrong'}"] += 1
-    return dict(sorted(result.items()))
-
-
 def compare(answers: Answers, classifier: Classifier) -> dict[str, Any]:
     """One head in short: macro-F1, decisions, prediction sets by category, and how well it tells the unknown."""
     known = answers.labels < len(CATEGORIES)
@@ -186,13 +121,6 @@ def prediction_sets(answers: Answers, classifier: Classifier) -> dict[str, Any]:
     }
 
 
-def auroc(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> float:
-    """The probability that a picture of the unknown has the higher score; equal scores count half."""
-    ascending = np.sort(known)
-    below = np.searchsorted(ascending, unknown, side="left") + np.searchsorted(ascending, unknown, side="right")
-    return float(below.mean() / (2 * len(known)))
-
-
 def _recall(answers: Answers, which: NDArray[np.bool_]) -> dict[str, Any]:
     part = answers.only(which)
     label = int(part.labels[0])
@@ -218,25 +146,46 @@ def quantisation_loss(int8: Answers, floating: Answers) -> dict[str, float]:
     }
 
 
-def median_ms(bundle: Bundle, repeats: int = 200) -> float:
-    """Median time of one picture at the network's size, preprocessing included, one thread, this machine."""
+def speed(bundle: Bundle, path: Path, beside: Path | None, repeats: int = 200) -> dict[str, float]:
+    """Median times in ms on one thread of this machine: a picture with preprocessing, the network alone, and another.
+
+    Args:
+        bundle: The router's.
+        path: Its ``model.tflite``.
+        beside: Another int8 ``.tflite`` that is run in turn with it, as a measure of the machine; None: none.
+        repeats: Runs of each.
+    """
     image = np.full((bundle.card.input.height, bundle.card.input.width, 3), 90, np.uint8)
-    times = []
+    runs: dict[str, Callable[[], object]] = {"median_ms": lambda: bundle.infer(image), "invoke_ms": _invoke(path)}
+    if beside is not None:
+        runs["beside_invoke_ms"] = _invoke(beside)
+    times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats):
-        start = time.perf_counter()
-        bundle.infer(image)
-        times.append(time.perf_counter() - start)
-    return round(float(np.median(times)) * 1000, 3)
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - start)
+    medians = {name: round(float(np.median(seconds)) * 1000, 3) for name, seconds in times.items()}
+    return {**medians, "bytes": path.stat().st_size}
+
+
+def _invoke(path: Path) -> Callable[[], object]:
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    return interpreter.invoke  # type: ignore[no-any-return]
 
 
 def main(arguments: list[str]) -> None:
     """``tools/evaluate router``."""
     parser = argparse.ArgumentParser(prog="evaluate router", description=__doc__)
     parser.add_argument("--bundle", type=Path, default=Path("models/router"))
-    parser.add_argument("--data", type=Path, default=DEFAULT_ROOT)
-    parser.add_argument("--split", choices=("val", "test", "external"), default="test")
+    parser.add_argument("--data", type=Path, default=DEFAULT_ROOT, help="folder with <category>/<set>/labels.csv")
+    parser.add_argument("--split", choices=("val", "test"), default="test")
+    parser.add_argument("--external", action="store_true", help="the external rows too; do this once per finished rule")
     parser.add_argument("--float", type=Path, dest="float_file", help="float.tflite of the training's --out folder")
-    parser.add_argument("--json", type=Path, help="write the whole report there")
+    parser.add_argument("--beside", type=Path, help="a .tflite whose time is measured in the same run")
+    parser.add_argument("--out", type=Path, help="folder for REPORT.md and its pictures; else the bundle's")
+    parser.add_argument("--json", type=Path, help="write the report there; else report.json beside REPORT.md")
     parser.add_argument("--write-card", action="store_true", help="put the figures on the bundle's card")
     options = parser.parse_args(arguments)
 
@@ -246,28 +195,41 @@ def main(arguments: list[str]) -> None:
     networks = [int8_network(bundle, classifier.statistics) for classifier in classifiers.values()]
     if options.float_file:
         networks.append(float_network(options.float_file, bundle.card.temperature))
-    rows = [row for row in read_rows(options.data) if row.split == options.split]
-    answers = ask(networks, rows)
-    report = {"split": options.split, **describe(answers[0], classifiers["softmax"])}
-    report["heads"] = {
-        head: compare(one, classifier) for one, (head, classifier) in zip(answers, classifiers.items(), strict=False)
-    }
-    int8: dict[str, Any] = {"median_ms": median_ms(bundle), "bytes": (options.bundle / "model.tflite").stat().st_size}
-    if options.float_file:
-        int8 |= quantisation_loss(answers[0], answers[-1])
-    report["int8"] = int8
+    rows = read_rows(options.data)
+    report: dict[str, Any] = {"model": {"name": bundle.card.name, "sha256": bundle.card.sha256}}
+    for split in (options.split, *(("external",) if options.external else ())):
+        of_split = [row for row in rows if row.split == split]
+        if not of_split:
+            parser.error(f"{options.data} has no row of the split {split}")
+        answers = ask(networks, of_split)
+        report[split] = describe(answers[0], classifiers["softmax"])
+        report[split]["heads"] = {
+            head: compare(one, classifier)
+            for one, (head, classifier) in zip(answers, classifiers.items(), strict=False)
+        }
+        report[split]["curves"] = curves(dict(zip(classifiers, answers, strict=False)), classifiers)
+        if split == options.split:
+            report["int8"] = speed(bundle, options.bundle / "model.tflite", options.beside)
+            if options.float_file:
+                report["int8"] |= quantisation_loss(answers[0], answers[-1])
+            report["changed"] = changed(networks[0], of_split, classifiers["softmax"])
+    report["held_out"] = bundle.card.metrics.get("held_out", {})
+    out = options.out or options.bundle
+    write_report(report, options.split, out)
     text = json.dumps(report, indent=1)
     print(text)
-    if options.json:
-        options.json.write_text(text + "\n")
+    (options.json or out / "report.json").write_text(text + "\n")
     if options.write_card:
-        _write_card(options.bundle, bundle, report, options.split)
+        for split in (options.split, *(("external",) if options.external else ())):
+            _write_card(options.bundle, report, split)
 
 
-def _write_card(folder: Path, bundle: Bundle, report: dict[str, Any], split: str) -> None:
-    figures = {key: report[key] for key in ("pictures", "groups", "macro_f1", "macro_f1_interval", "calibration_error")}
-    figures |= {key: report[key] for key in ("recall", "recall_by_set", "decisions", "heads")}
-    metrics = {**bundle.card.metrics, split: figures}
-    update_card(
-        folder, metrics=metrics, int8={**bundle.card.int8, **report["int8"]} if split == "test" else bundle.card.int8
-    )
+def _write_card(folder: Path, report: dict[str, Any], split: str) -> None:
+    card = read_card(folder)
+    names = ("pictures", "groups", "macro_f1", "macro_f1_interval", "calibration_error", "recall", "recall_by_set")
+    figures = {key: report[split][key] for key in (*names, "decisions", "heads") if key in report[split]}
+    if split == "external":
+        update_card(folder, metrics={**card.metrics, split: figures})
+        return
+    metrics = {**card.metrics, split: figures, "changed": report["changed"]}
+    update_card(folder, metrics=metrics, int8={**card.int8, **report["int8"]})

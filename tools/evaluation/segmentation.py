@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cad_modules.contract import AnalysisContext, CadModule
-from cad_modules.geometry import region_mask
+from cad_modules.geometry import HALF, region_mask
 from cad_modules.runtime import run_module
 from models.bundle import BUILT_IN_BUNDLES, Bundle, Prediction
 from models.preprocessing import network_input
 from tools.training.bundle_writer import update_card
-from tools.training.dataset import DEFAULT_ROOT, Row, read_image, read_mask, read_rows
+from tools.training.dataset import DEFAULT_ROOT, Row, read_image, read_rows
 from tools.training.segmentation_augment import augmented
-from tools.training.segmentation_data import read_sample
+from tools.training.segmentation_data import label_mask, read_sample
 from tools.training.segmentation_metrics import dice, grouped_mean
 from tools.training.segmentation_settings import SETTINGS, SegmentationSettings, settings_of
 
@@ -54,6 +54,13 @@ MEASUREMENTS: Final[dict[str, tuple[Measurement, ...]]] = {
         Measurement("left_ventricle", "lv_length"),
         Measurement("left_ventricle", "lv_volume"),
     ),
+    "breast_segmentation": (Measurement("breast_lesion", "lesion_area"), Measurement("breast_lesion", "lesion_aspect")),
+    "nerve_segmentation": (
+        Measurement("nerve_vessel", "nerve_area"),
+        Measurement("nerve_vessel", "vessel_area"),
+        Measurement("nerve_vessel", "nerve_vessel_distance"),
+    ),
+    "liver_segmentation": (Measurement("liver_mass", "mass_area"),),
 }
 """Bundle -> what is measured with it."""
 
@@ -65,19 +72,22 @@ class Case:
     file: str
     group: str
     dice: dict[str, float]
-    """Label -> overlap of the largest region with the true mask, at the picture's size."""
+    """Label that is in the picture -> overlap of its regions with the true mask, at the picture's size."""
+    invented: dict[str, float]
+    """Label that is not in the picture -> 1 if the network outlines it all the same, else 0."""
     measured: dict[str, tuple[float | None, float | None]]
     """Feature -> measured and true value; None where the module found the picture unsuitable."""
 
 
-def evaluate_case(bundle: Bundle, row: Row) -> Case:
+def evaluate_case(bundle: Bundle, row: Row, settings: SegmentationSettings) -> Case:
     """Run the network and its modules on one labelled picture."""
     image = read_image(row.path)
-    height, width = image.shape
     prediction = bundle.infer(image)
-    known = [label for label in bundle.card.labels if label in row.extra.get("mask_values", {})]
-    true = {label: read_mask(row, label) for label in known}
-    overlap = {label: dice(region_mask(prediction.channel(label), height, width), mask) for label, mask in true.items()}
+    known = [label for label in bundle.card.labels if settings.knows(label, row.extra.get("mask_values", {}))]
+    true = {label: label_mask(row, label, settings) for label in known}
+    found = {label: found_mask(prediction, label, image.shape, settings) for label in known}
+    overlap = {label: dice(found[label], mask) for label, mask in true.items() if mask.any()}
+    invented = {label: float(found[label].any()) for label, mask in true.items() if not mask.any()}
     measured: dict[str, tuple[float | None, float | None]] = {}
     for item in MEASUREMENTS[bundle.card.name]:
         module: CadModule = importlib.import_module(f"cad_modules.{item.module}").MODULE
@@ -91,7 +101,18 @@ def evaluate_case(bundle: Bundle, row: Row) -> Case:
         else:
             continue
         measured[item.feature] = (found, reference)
-    return Case(row.path.name, row.group, overlap, measured)
+    return Case(row.path.name, row.group, overlap, invented, measured)
+
+
+def found_mask(
+    prediction: Prediction, label: str, shape: tuple[int, ...], settings: SegmentationSettings
+) -> NDArray[np.bool_]:
+    """What the network outlines: every region of a label that may be in several places, else the largest one."""
+    height, width = shape[:2]
+    probability = prediction.channel(label)
+    if label not in settings.in_several_places:
+        return region_mask(probability, height, width)
+    return cv2.resize(probability, (width, height), interpolation=cv2.INTER_LINEAR) >= HALF
 
 
 def _feature(
@@ -105,10 +126,19 @@ def _feature(
 def summarise(cases: list[Case]) -> dict[str, Any]:
     """Means with 95 % intervals by group, and the worst cases, as they go onto the card."""
     report: dict[str, Any] = {"pictures": len(cases), "groups": len({case.group for case in cases})}
-    for label in cases[0].dice:
-        report[f"dice_{label}"] = _with_interval(cases, lambda case, label=label: case.dice[label], highest_worst=False)  # type: ignore[misc]
-    for feature in cases[0].measured:
-        both = [case for case in cases if None not in case.measured[feature]]
+    for label in sorted({label for case in cases for label in case.dice}):
+        there = [case for case in cases if label in case.dice]
+        report[f"dice_{label}"] = _with_interval(there, lambda case, label=label: case.dice[label], highest_worst=False)  # type: ignore[misc]
+    for label in sorted({label for case in cases for label in case.invented}):
+        absent = [case for case in cases if label in case.invented]
+        mean = grouped_mean([case.invented[label] for case in absent], [case.group for case in absent])
+        report[f"invented_{label}"] = {
+            "pictures_without": len(absent),
+            "fraction": _rounded(mean.value),
+            "interval": [_rounded(mean.low), _rounded(mean.high)],
+        }
+    for feature in sorted({feature for case in cases for feature in case.measured}):
+        both = [case for case in cases if None not in case.measured.get(feature, (None,))]
         errors = {case.file: case.measured[feature][0] - case.measured[feature][1] for case in both}  # type: ignore[operator]
         entry: dict[str, Any] = {"unsuitable": len(cases) - len(both)}
         if both:
@@ -142,16 +172,18 @@ def changed_dice(bundle: Bundle, rows: list[Row], settings: SegmentationSettings
     """
     rng = np.random.default_rng(CHANGES_SEED)
     overlap: dict[str, list[float]] = {label: [] for label in settings.labels}
-    groups = []
+    groups: dict[str, list[str]] = {label: [] for label in settings.labels}
     for row in rows:
         sample = read_sample(row, settings)
         for _ in range(CHANGED_COPIES):
             image, true = augmented(sample.image, sample.masks, settings.size, settings.augmentation, rng)
-            groups.append(row.group)
+            prediction = bundle.infer(image)
             for k, label in enumerate(settings.labels):
-                found = region_mask(bundle.infer(image).channel(label), *true.shape[:2])
-                overlap[label].append(dice(found, true[..., k] > 127))
-    means = {label: grouped_mean(values, groups) for label, values in overlap.items()}
+                mask = true[..., k] > 127
+                if mask.any():
+                    overlap[label].append(dice(found_mask(prediction, label, mask.shape, settings), mask))
+                    groups[label].append(row.group)
+    means = {label: grouped_mean(values, groups[label]) for label, values in overlap.items()}
     return {
         f"dice_{label}": {"mean": _rounded(mean.value), "interval": [_rounded(mean.low), _rounded(mean.high)]}
         for label, mean in means.items()
@@ -186,11 +218,11 @@ def main(arguments: list[str]) -> None:
     settings, folder = settings_of(options.name), options.bundles / options.name
     bundle = Bundle(folder)
     rows = [row for row in read_rows(options.data) if row.set_name in settings.sets and row.split == options.split]
-    cases = [evaluate_case(bundle, row) for row in rows]
+    cases = [evaluate_case(bundle, row, settings) for row in rows]
     report = {**summarise(cases), "strongly_changed_copies": changed_dice(bundle, rows, settings)}
     print(json.dumps(report, indent=1))
     if options.json:
-        everything = [{"file": c.file, "dice": c.dice, "measured": c.measured} for c in cases]
+        everything = [{"file": c.file, "dice": c.dice, "invented": c.invented, "measured": c.measured} for c in cases]
         options.json.write_text(json.dumps({"report": report, "cases": everything}, indent=1))
     if options.write_card:
         timing = {"picture_ms_x86_64": invoke_ms(bundle), "model_bytes": (folder / "model.tflite").stat().st_size}

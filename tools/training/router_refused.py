@@ -14,7 +14,7 @@ from tools.training import tissue
 from tools.training.nothing import draw_nothing, idle_sector
 from tools.training.other_pictures import draw_other
 from tools.training.screens import cut_sector
-from tools.training.spoil import blend, scramble, warp
+from tools.training.spoil import blend, empty_middle, scramble, warp
 from tools.training.unknown_organs import draw_organ
 
 Image = NDArray[np.uint8]
@@ -80,6 +80,8 @@ def _spoiled(how: str, pictures: Pictures, rng: Generator) -> tuple[Image, bool]
     known = [one for one in (RADIOGRAPH if radiograph else ULTRASOUND) if pictures.get(one)]
     pair = [str(one) for one in rng.permutation(np.resize(known, max(2, len(known))))[:2]]
     first, second = (draw_picture(pictures, (one,), rng) for one in pair)
+    if how == "emptied":
+        return empty_middle(first, rng), radiograph
     if how == "blended":
         return blend(first, second, rng), radiograph
     return (scramble(first, rng) if how == "scrambled" else warp(first, rng)), radiograph
@@ -133,6 +135,7 @@ KINDS: Final[dict[str, tuple[float, Callable[[Pictures, Organs, Generator], tupl
     "scrambled": (1.0, lambda pictures, organs, rng: _spoiled("scrambled", pictures, rng)),
     "warped": (1.5, lambda pictures, organs, rng: _spoiled("warped", pictures, rng)),
     "blended": (1.5, lambda pictures, organs, rng: _spoiled("blended", pictures, rng)),
+    "emptied": (2.0, lambda pictures, organs, rng: _spoiled("emptied", pictures, rng)),
     "other": (2.0, lambda pictures, organs, rng: (draw_other(rng), bool(rng.random() < 0.5))),
     "organ": (5.0, lambda pictures, organs, rng: (_organ(pictures, rng), False)),
     "collage": (2.5, lambda pictures, organs, rng: (_collage(pictures, rng), False)),

@@ -25,6 +25,8 @@ from tools.training.dataset_check import check_groups, check_masks
 from tools.training.dataset_choice import Choice, LicenceChoice, trained_categories
 from tools.training.router_batches import LABELS, STORED_SIDE, Batch, BatchPlan, batches, to_network
 from tools.training.router_export import export
+from tools.training.router_pool import make_pool, split_model
+from tools.training.router_upper import CUT, train_upper
 
 STEPS_PER_EPOCH: Final = 100
 WARM_UP_STEPS: Final = 60
@@ -69,6 +71,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--licence", choices=get_args(LicenceChoice), default="all", help="of the sets trained on")
     parser.add_argument("--without", nargs="*", default=[], help="categories and sets that training does not see")
+    parser.add_argument("--upper", type=int, metavar="PICTURES", help="only the upper layers of --start, on a pool")
+    parser.add_argument("--passes", type=int, default=3, help="with --upper: how often each picture is seen")
+    parser.add_argument("--pool-only", action="store_true", help="with --upper: make the pool, and end")
     parser.add_argument("--average", type=Path, help="checkpoint.keras whose weights are averaged in before export")
     parser.add_argument("--export-only", action="store_true", help="write the bundle of the last checkpoint")
     options = parser.parse_args()
@@ -81,7 +86,9 @@ def main() -> None:
     rows = choice.of(everything)
     check_groups(rows, trained_categories(everything, rows, choice))
     check_masks(rows)
-    model = train(options, rows, choice)
+    model = train_part(options, rows) if options.upper else train(options, rows, choice)
+    if options.pool_only:
+        return
     if options.average:
         average(model, keras.models.load_model(options.average, compile=False))
     model.save(options.out / "final.keras")
@@ -138,6 +145,27 @@ def train(options: Any, rows: list[Row], choice: Choice) -> keras.Model:
             tqdm.write(" ".join(f"{key} {value:.4g}" for key, value in entry.items()))
             _save(model, progress, checkpoint, state)
     draw_curves(progress, options.out / "curves.png")
+    return model
+
+
+def train_part(options: Any, rows: list[Row]) -> keras.Model:
+    """Train the upper layers of ``--start`` alone."""
+    if options.start is None:
+        raise SystemExit("--upper goes on from a trained network: pass --start")
+    model = keras.models.load_model(options.start, compile=False)
+    if options.pool_only:
+        make_pool(split_model(model, CUT)[0], rows, options.out / "pool", options.upper, options.seed)
+        return model
+    train_upper(
+        model,
+        rows,
+        options.out,
+        size=options.upper,
+        passes=options.passes,
+        rate=options.rate,
+        seed=options.seed,
+        minutes=options.minutes,
+    )
     return model
 
 

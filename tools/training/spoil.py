@@ -52,3 +52,18 @@ def blend(image: Image, other: Image, rng: Generator) -> Image:
     middle = int(width * rng.uniform(0.4, 0.6))
     joined[:, middle:] = second[:, middle:]
     return joined
+
+
+def empty_middle(image: Image, rng: Generator) -> Image:
+    """All but the border of the picture level and empty, or grainy: a frame, a ruler or a corner is no organ."""
+    height, width = image.shape[:2]
+    rows, columns = (max(1, round(float(rng.uniform(0.03, 0.16)) * size)) for size in (height, width))
+    emptied = np.array(image)
+    middle = emptied[rows : height - rows, columns : width - columns]
+    if not middle.size:
+        return emptied
+    levels = float(rng.choice([np.median(image), 0, rng.uniform(0, 255)], p=[0.5, 0.3, 0.2]))
+    grain = rng.normal(0, float(rng.uniform(0, 25)) * float(rng.random() < 0.3), middle.shape[:2])
+    filled = np.clip(levels + grain, 0, 255).astype(np.uint8)
+    middle[:] = filled if image.ndim == 2 else filled[:, :, None]
+    return emptied
