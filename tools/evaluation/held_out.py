@@ -56,7 +56,7 @@ def collect(bundle: Bundle, rows: Iterable[Row]) -> Features:
             values.append(features)
             labels.append(LABELS.index(row.category))
             sets.append(row.set_name)
-            kinds.append(str(row.extra.get("kind") or row.extra.get("probe") or row.set_name))
+            kinds.append(str(row.extra.get("probe") or row.extra.get("kind") or row.set_name))
             splits.append(row.split)
     return Features(np.stack(values), np.array(labels), np.array(sets), np.array(kinds), np.array(splits))
 

@@ -13,14 +13,12 @@ from typing import Any, Final, get_args
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import LinearSVC
 
 from cad_modules.contract import CATEGORIES
 from edge_app.classifier import Classifier
 from models.bundle import Bundle, Card, Prediction
 from models.router_statistics import FILE_NAME, Head, RouterStatistics, read_statistics
-from tools.evaluation.calibration import fit_temperature, softmax
+from tools.evaluation.calibration import fit_sigmoid, fit_temperature, softmax
 from tools.training.bundle_writer import update_card
 from tools.training.dataset import DEFAULT_ROOT, Row, read_rows
 from tools.training.router_batches import LABELS
@@ -36,6 +34,11 @@ NEIGHBOURS_KEPT: Final = 2000
 """Training pictures that distances are measured to, the same number of each category."""
 SVM_COST: Final = 1e-4
 """Of 1e-4 and 1e-3 the one with the higher accuracy on randomised validation pictures."""
+
+NEVER_LEARNED: Final = -1e3
+"""Margin of a category that the training had no picture of."""
+ALWAYS_RULED_OUT: Final = 1000
+"""So many nonconformities below all that can be keep such a category out of every prediction set up to 0.998."""
 
 
 def fit_statistics(folder: Path, rows: list[Row], seed: int) -> Card:
@@ -89,20 +92,24 @@ def fit_svm(train: Samples, validation: Samples) -> dict[str, NDArray[Any]]:
 
     Source: J. Platt, "Probabilistic Outputs for Support Vector Machines", 1999; here fitted on the validation split.
     """
+    from sklearn.svm import LinearSVC
+
     mean, deviation = train.features.mean(axis=0), train.features.std(axis=0) + 1e-3
     machine = LinearSVC(C=SVM_COST, dual=False, class_weight="balanced", tol=1e-3)
     machine.fit((train.features - mean) / deviation, train.labels)
-    weights = machine.coef_ / deviation
-    biases = machine.intercept_ - weights @ mean
+    weights = np.zeros((len(LABELS), train.features.shape[1]))
+    weights[machine.classes_] = machine.coef_ / deviation
+    biases = np.full(len(LABELS), NEVER_LEARNED)
+    biases[machine.classes_] = machine.intercept_ - weights[machine.classes_] @ mean
     margins = validation.features @ weights.T + biases
-    sigmoids = [
-        LogisticRegression(C=1e6).fit(margins[:, [label]], validation.labels == label) for label in range(len(LABELS))
-    ]
+    sigmoids = np.ones((len(LABELS), 2), np.float32)
+    for label in np.intersect1d(machine.classes_, validation.labels):
+        sigmoids[label] = fit_sigmoid(margins[:, label], validation.labels == label)
     return {
         "svm_weights": weights.astype(np.float32),
         "svm_biases": biases.astype(np.float32),
-        "svm_sigmoid_slopes": np.array([sigmoid.coef_[0, 0] for sigmoid in sigmoids], np.float32),
-        "svm_sigmoid_offsets": np.array([sigmoid.intercept_[0] for sigmoid in sigmoids], np.float32),
+        "svm_sigmoid_slopes": sigmoids[:, 0],
+        "svm_sigmoid_offsets": sigmoids[:, 1],
     }
 
 
@@ -122,6 +129,8 @@ def fit_known(
         f"{head}_known_odds": np.sort(logits[:, -1] - np.logaddexp.reduce(logits[:, :-1], axis=1)).astype(np.float32),
         **{
             f"{head}_nonconformity_{category}": np.sort(improbable[true == category]).astype(np.float32)
+            if (true == category).any()
+            else np.full(ALWAYS_RULED_OUT, -1, np.float32)
             for category in range(len(CATEGORIES))
         },
     }
@@ -133,11 +142,10 @@ def fit_ood(
     """The sigmoid that makes strangeness a probability, and the threshold on it that lets known pictures by."""
     strange = np.array([statistics.strangeness(statistics.logits(p), statistics.distance(p)) for p in predictions])
     unknown = labels == len(CATEGORIES)
-    sigmoid = LogisticRegression(C=1e6, class_weight="balanced").fit(strange[:, None], unknown)
-    slope, offset = float(sigmoid.coef_[0, 0]), float(sigmoid.intercept_[0])
+    slope, offset = fit_sigmoid(strange, unknown, balanced=True)
     at = float(np.quantile(strange[~unknown], KNOWN_ACCEPTED))
     threshold = 1 / (1 + np.exp(-(slope * at + offset)))
-    return np.array([slope, offset], np.float32), float(np.ceil(threshold * 1e4) / 1e4)
+    return np.array([slope, offset], np.float32), float(np.ceil(threshold * 1e6) / 1e6)
 
 
 def _predictions(samples: Samples, temperature: float) -> list[Prediction]:
