@@ -37,6 +37,7 @@ from edge_app.parts import retention_of as retention_of
 from edge_app.pipeline import Pipeline
 from edge_app.publisher import Publisher
 from edge_app.records import Evidence, Frame
+from edge_app.seal import read_seal
 from edge_app.sources.base import Source
 from edge_app.sources.live import LiveSource
 from edge_app.sources.prefetch import prefetched
@@ -80,7 +81,7 @@ class Service:
         classifier = make_classifier(config)
         try:
             retention = retention_of(config.store)
-            self.store = Store(config.store.path, retention.max_bytes)
+            self.store = Store(config.store.path, retention.max_bytes, seal=read_seal(config.store.key_file))
             self._parts.callback(self.store.close)
             self._log_start()
             if config.mqtt.embedded_broker:

@@ -137,6 +137,9 @@ class StoreConfig(Section):
     """The same for the pictures kept with them."""
     unsent_alarm_hours: float = Field(default=24.0, gt=0)
     """Health says ``overdue`` when a report waits longer than this to be delivered."""
+    key_file: SecretFile | None = None
+    """Encrypts the kept pictures (package ``cryptography``): a line of 32 bytes in base64, as ``openssl rand -base64
+    32`` writes it. Older keys may follow in further lines, for the pictures kept with them; null: not encrypted."""
     mask_text: bool = True
     """Blacken the text found in a kept picture. A picture in which nothing looked for text is then not kept."""
 

@@ -37,6 +37,10 @@ class StoreDamaged(StoreError):
     """The file is damaged: opening it again sets it aside."""
 
 
+class StoreSealed(StoreError):
+    """A picture is encrypted, and no key opens it."""
+
+
 class PageError(EdgeCadError):
     """The operator's page cannot be served as configured."""
 

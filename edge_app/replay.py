@@ -9,12 +9,13 @@ from cad_modules.registry import Registry
 from edge_app import reporting, routing
 from edge_app.app import installed_models, make_analyzer, make_classifier, make_registry
 from edge_app.config import Config
-from edge_app.errors import EdgeCadError
+from edge_app.errors import EdgeCadError, StoreSealed
 from edge_app.evidence import Provenance, picture_again, read_picture, read_provenance, software
 from edge_app.messages import ModelInfo, Report
 from edge_app.overrides import as_chosen
 from edge_app.pipeline import NO_RESULT, Analyzes, Classifies
 from edge_app.records import Evidence
+from edge_app.seal import read_seal
 from edge_app.store_reader import StoreReader
 
 Verdict: TypeAlias = Literal["identical", "different", "not_comparable", "not_replayable"]
@@ -83,7 +84,10 @@ class Replayer:
             return Replayed(report_id, "not_replayable", self._why_not(report))
         if report.amends is not None and not report.amends.reanalysed:
             return Replayed(report_id, "not_replayable", f"it was not analysed again: {report.amends.reason}")
-        evidence = self._store.read_evidence(report_id)
+        try:
+            evidence = self._store.read_evidence(report_id)
+        except StoreSealed as error:
+            return Replayed(report_id, "not_replayable", str(error))
         provenance = read_provenance(evidence)
         if provenance is None or provenance.not_kept:
             reason = "nothing was kept with it, or it was pruned" if provenance is None else provenance.not_kept
@@ -143,7 +147,7 @@ def open_replayer(config: Config) -> Iterator[tuple[Replayer, StoreReader]]:
         ModelError: The router's bundle cannot be used.
     """
     registry = make_registry(config)
-    store = StoreReader(config.store.path)
+    store = StoreReader(config.store.path, seal=read_seal(config.store.key_file))
     try:
         with make_analyzer(config) as analyzer:
             classifier = make_classifier(config)

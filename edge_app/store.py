@@ -15,9 +15,10 @@ from edge_app.audit import Details, Head, append, last_details, write_head
 from edge_app.errors import StoreError, StoreFull
 from edge_app.messages import Amendment, Opinion, Report
 from edge_app.records import Evidence as Evidence
+from edge_app.seal import Seal
 from edge_app.store_file import connect, digest, errors_of, lock, open_checked
 from edge_app.store_reader import StoreCounts as StoreCounts
-from edge_app.store_reader import StoreReader
+from edge_app.store_reader import StoreReader, evidence_key
 from edge_app.store_reader import UnsentReport as UnsentReport
 from edge_app.store_retention import FULL_AT, ROOM_AT, Pruned, prune_some, used_bytes
 from edge_app.store_retention import Retention as Retention
@@ -34,6 +35,7 @@ class Store(StoreReader):
             with what can be read of it.
         max_bytes: No report is taken while the file holds more; None: as long as the disk has room.
         damaged: The file is known to be, and is set aside in any case.
+        seal: Encrypts the pictures; None: they are kept as they are.
 
     Raises:
         StoreError: The file cannot be used; the text says why and the way out. So do all methods.
@@ -42,7 +44,9 @@ class Store(StoreReader):
     set_aside: Path | None
     """Where the damaged file went that was found at this start."""
 
-    def __init__(self, path: Path, max_bytes: int | None = None, damaged: bool = False) -> None:
+    def __init__(
+        self, path: Path, max_bytes: int | None = None, damaged: bool = False, seal: Seal | None = None
+    ) -> None:
         self._max_bytes = max_bytes
         self._head: Head | None = None
         self._listeners: list[Callable[[], None]] = []
@@ -52,7 +56,7 @@ class Store(StoreReader):
         try:
             self._writer, self.set_aside = open_checked(path, damaged)
             with errors_of(path):
-                super().__init__(path, connect(path))
+                super().__init__(path, connect(path), seal)
             if self.set_aside is not None:
                 self.carry_over(self.set_aside)
         except BaseException:
@@ -63,6 +67,7 @@ class Store(StoreReader):
         """Keep a report with its evidence and put it into the outbox: all of it, durably, or nothing."""
         body = report.to_json()
         created_at, sha256 = _time_text(report.created_at), digest(body.encode())
+        rows = [self._evidence_row(report.report_id, item) for item in evidence]
         with self._writing() as connection:
             self._check_room(connection)
             connection.execute(
@@ -71,10 +76,9 @@ class Store(StoreReader):
                 (report.report_id, report.device_id, report.topic_category, created_at, body, sha256),
             )
             connection.executemany(
-                "INSERT INTO evidence (report_id, name, media_type, content, sha256) VALUES (?, ?, ?, ?, ?)",
-                [(report.report_id, item.name, item.media_type, item.content, digest(item.content))
-                 for item in evidence],
-            )  # fmt: skip
+                "INSERT INTO evidence (report_id, name, media_type, content, sha256, sealed) VALUES (?, ?, ?, ?, ?, ?)",
+                rows,
+            )
             connection.execute("INSERT INTO outbox (report_id) VALUES (?)", (report.report_id,))
             if report.amends is not None:
                 connection.execute("INSERT INTO amended VALUES (?, ?)", (report.report_id, report.amends.report_id))
@@ -216,6 +220,13 @@ class Store(StoreReader):
             if self._lock_file >= 0:
                 os.close(self._lock_file)
                 self._lock_file = -1
+
+    def _evidence_row(self, report_id: str, item: Evidence) -> tuple[str, str, str, bytes, str, bool]:
+        """For the table; a picture is encrypted if there is a key."""
+        content, sealed = item.content, self._seal is not None and item.media_type.startswith("image/")
+        if self._seal is not None and sealed:
+            content = self._seal.close(content, evidence_key(report_id, item.name))
+        return report_id, item.name, item.media_type, content, digest(content), sealed
 
     def _log(self, connection: sqlite3.Connection, kind: str, details: Details) -> None:
         """Append to the audit log within a transaction; the head is written after its commit."""

@@ -100,12 +100,14 @@ def export(
     from edge_app.audit import append_beside
     from edge_app.config import load_config
     from edge_app.messages import Report
+    from edge_app.seal import read_seal
     from edge_app.store_reader import StoreReader
 
     moment = None if after is None else after.replace(tzinfo=UTC)
     try:
-        path = load_config(config).store.path
-        reader = StoreReader(path)
+        settings = load_config(config).store
+        path = settings.path
+        reader = StoreReader(path, seal=read_seal(settings.key_file))
         append_beside(
             path, "export", {"after": "" if moment is None else str(moment), "evidence": evidence is not None}
         )

@@ -83,6 +83,9 @@ MIGRATIONS: Final = (
     CREATE INDEX amended_reports ON amended (report_id);
     CREATE INDEX reports_by_category ON reports (category, created_at);
     """,
+    """
+    ALTER TABLE evidence ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;  -- 1: content is encrypted; sha256 is of that
+    """,
 )
 """Each brings the file from version n to n + 1 (``PRAGMA user_version``); written ones are never changed."""
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from edge_app.errors import StoreSealed
 from edge_app.messages import Amendment, Report
 from edge_app.records import Evidence
+from edge_app.seal import Seal
 from edge_app.store_file import connect_to_read, errors_of
 from edge_app.store_retention import used_bytes
 
@@ -46,13 +48,15 @@ class StoreReader:
     Args:
         path: The SQLite file.
         connection: To it; None opens one that cannot write.
+        seal: Opens encrypted pictures.
 
     Raises:
         StoreError: The file cannot be used; the text says why and the way out. So do all methods.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection | None = None) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection | None = None, seal: Seal | None = None) -> None:
         self.path = path
+        self._seal = seal
         self._read_lock = threading.Lock()
         self._reader = connect_to_read(path) if connection is None else connection
 
@@ -119,13 +123,31 @@ class StoreReader:
                 (after, limit),
             ).fetchall()
 
-    def read_evidence(self, report_id: str) -> list[Evidence]:
-        """The files kept beside one report, by name."""
+    def read_evidence(self, report_id: str, without: str = "") -> list[Evidence]:
+        """The files kept beside one report, by name.
+
+        Args:
+            report_id: Of the report.
+            without: The name of a file that is not wanted.
+
+        Raises:
+            StoreSealed: A picture is encrypted, and no key opens it.
+        """
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT name, media_type, content FROM evidence WHERE report_id = ? ORDER BY name", (report_id,)
+                "SELECT name, media_type, content, sealed FROM evidence WHERE report_id = ? AND name <> ? "
+                "ORDER BY name",
+                (report_id, without),
             ).fetchall()
-        return [Evidence(*row) for row in rows]
+        return [
+            Evidence(name, media_type, self._opened(report_id, name, content) if sealed else content)
+            for name, media_type, content, sealed in rows
+        ]
+
+    def _opened(self, report_id: str, name: str, content: bytes) -> bytes:
+        if self._seal is None:
+            raise StoreSealed(f"{self.path}: {evidence_key(report_id, name)} is encrypted: set store.key_file")
+        return self._seal.open(content, evidence_key(report_id, name))
 
     def evidence_contents(self) -> Iterator[tuple[str, str, bytes, str | None]]:
         """Every file kept beside a report: (report id, name, content, SHA-256 of that)."""
@@ -173,3 +195,8 @@ class StoreReader:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._read_lock, errors_of(self.path):
             yield self._reader
+
+
+def evidence_key(report_id: str, name: str) -> str:
+    """What names one file beside one report."""
+    return f"{report_id}/{name}"

@@ -17,6 +17,8 @@ BATCH: Final = 200
 """Reports in one transaction."""
 ROWS_TRIED: Final = 1_000_000
 """Where even the number of reports cannot be read."""
+SEALED_SINCE: Final = 6
+"""The first version of the schema that knows encrypted pictures."""
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +49,8 @@ def carry_over(damaged: Path, connection: sqlite3.Connection) -> Salvaged:
         except sqlite3.DatabaseError as error:
             logger.error("%s: nothing can be read of it: %s", damaged, error)
             return Salvaged()
-        salvaged = _carry_over(old, "sha256" if version >= 2 else "NULL", connection)
+        digests = ("sha256" if version >= 2 else "NULL", "sealed" if version >= SEALED_SINCE else "0")
+        salvaged = _carry_over(old, digests, connection)
     logger.error(
         "%s: %d reports were carried over, %d of them to be sent; %d could not be read",
         damaged,
@@ -58,13 +61,13 @@ def carry_over(damaged: Path, connection: sqlite3.Connection) -> Salvaged:
     return salvaged
 
 
-def _carry_over(old: sqlite3.Connection, digests: str, connection: sqlite3.Connection) -> Salvaged:
+def _carry_over(old: sqlite3.Connection, columns: tuple[str, str], connection: sqlite3.Connection) -> Salvaged:
     outbox = _outbox(old)
     reports, unsent, unreadable, last = 0, 0, 0, _last_row(old)
     for first in range(1, last + 1, BATCH):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for row in _rows(old, digests, first, min(first + BATCH, last + 1)):
+            for row in _rows(old, columns[0], first, min(first + BATCH, last + 1)):
                 if row is None:
                     unreadable += 1
                 elif connection.execute(
@@ -73,7 +76,7 @@ def _carry_over(old: sqlite3.Connection, digests: str, connection: sqlite3.Conne
                     row,
                 ).rowcount:
                     reports += 1
-                    _copy_evidence(old, connection, row[0], digests)
+                    _copy_evidence(old, connection, row[0], columns)
                     _copy_corrections(old, connection, row[0], row[4])
                     if outbox is None:
                         unsent += 1
@@ -138,14 +141,17 @@ def _copy_corrections(old: sqlite3.Connection, connection: sqlite3.Connection, r
     connection.executemany("INSERT OR IGNORE INTO opinions VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
-def _copy_evidence(old: sqlite3.Connection, connection: sqlite3.Connection, report_id: str, digests: str) -> None:
+def _copy_evidence(
+    old: sqlite3.Connection, connection: sqlite3.Connection, report_id: str, columns: tuple[str, str]
+) -> None:
     try:
         rows = old.execute(
-            f"SELECT report_id, name, media_type, content, {digests} FROM evidence WHERE report_id = ?", (report_id,)
+            f"SELECT report_id, name, media_type, content, {', '.join(columns)} FROM evidence WHERE report_id = ?",
+            (report_id,),
         ).fetchall()
     except sqlite3.DatabaseError:
         return
     connection.executemany(
-        "INSERT INTO evidence (report_id, name, media_type, content, sha256) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO evidence (report_id, name, media_type, content, sha256, sealed) VALUES (?, ?, ?, ?, ?, ?)",
         [row for row in rows if row[4] in (None, digest(row[3]))],
     )

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 import socket
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from edge_app.errors import EdgeCadError
 from edge_app.messages import Status
 from edge_app.page_link import Line, LineReader
 from edge_app.picture_slot import PictureSlot
+from edge_app.seal import read_seal
 from edge_app.web.accounts import Accounts
 from edge_app.web.desk import Desk
 from edge_app.web.live_pictures import LivePictures
@@ -43,7 +43,6 @@ def main() -> None:
     logging.basicConfig(
         level=config.log.level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends this process
     try:
         settings = _settings(config, Status.model_validate(hello["status"]), hello)
         asyncio.run(_run(settings, config, link, PictureSlot(int(sys.argv[2])), rest))
@@ -57,7 +56,8 @@ async def _run(settings: PageSettings, config: Config, link: socket.socket, slot
     reader, writer = await asyncio.open_connection(sock=link)
     service = ServiceLink(reader, writer, rest)
     accounts = Accounts(settings.accounts_path, settings.session_s)
-    worklists = Worklist(settings.store_path), Worklist(settings.store_path)
+    seal = read_seal(config.store.key_file)
+    worklists = Worklist(settings.store_path, seal=seal), Worklist(settings.store_path, seal=seal)
     setup_code = new_setup_code() if accounts.empty() else ""
     pictures = LivePictures(slot, service.set_viewers)
     desk = Desk(settings, accounts, service, pictures, *worklists, setup_code)

@@ -86,7 +86,7 @@ class Worklist(StoreReader):
         summary, body = self._one(report_id)
         if summary is None:
             return None
-        evidence = self._evidence_without_picture(report_id)
+        evidence = self.read_evidence(report_id, without=PICTURE)
         picture, missing = _kept_picture(report_id, evidence, summary.has_picture)
         related = [summary.amends, *summary.amended_by]
         return ReportView(
@@ -104,11 +104,8 @@ class Worklist(StoreReader):
 
     def picture(self, report_id: str) -> bytes | None:
         """The picture kept with a report, as PNG."""
-        with self._reading() as connection:
-            row = connection.execute(
-                "SELECT content FROM evidence WHERE report_id = ? AND name = ?", (report_id, PICTURE)
-            ).fetchone()
-        return None if row is None else row[0]
+        found = (item.content for item in self.read_evidence(report_id) if item.name == PICTURE)
+        return next(found, None)
 
     def newest(self, after: int) -> tuple[int, str | None]:
         """The row number of the newest report, and its id if the number is above ``after``."""
@@ -202,13 +199,6 @@ class Worklist(StoreReader):
         with self._reading() as connection:
             row = connection.execute(f"SELECT {COLUMNS} FROM reports r WHERE report_id = ?", (report_id,)).fetchone()
         return (None, "") if row is None else (_summary(row), row[2])
-
-    def _evidence_without_picture(self, report_id: str) -> list[Evidence]:
-        with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT name, media_type, content FROM evidence WHERE report_id = ? AND name <> ?", (report_id, PICTURE)
-            ).fetchall()
-        return [Evidence(*row) for row in rows]
 
     def _opinions(self, report_id: str) -> list[OpinionInfo]:
         with self._reading() as connection:
