@@ -12,11 +12,12 @@ from cad_modules.contract import CATEGORIES, Finding
 from edge_app.clips import ClipRecorder
 from edge_app.motion import Change
 from edge_app.records import Analysis, CategoryScore, Classification, Frame, Picture
+from edge_app.voting import Vote
 
 STILL_AFTER_S: Final = 0.4
 """A live screen that did not change for this time was frozen, or shows a still picture."""
-AGREEING: Final = 0.5
-"""Share of a view's frames that have to be accepted as one category for the view to be."""
+ADVICE_EVERY: Final = 10
+"""Frames between two looks at whether the view has been scanned for long enough."""
 REMEMBERED: Final = 1000
 """Values kept per feature for the summary of a view; older ones are forgotten."""
 
@@ -40,12 +41,14 @@ class View:
     clip_categories: frozenset[str] = frozenset()
     """Once a frame is accepted as one of these, the view's frames are kept for the modules that look at clips."""
     recorder: ClipRecorder = field(default_factory=ClipRecorder)
-    frames: int = 0
+    vote: Vote = field(default_factory=Vote)
     chosen: int = 0
     """Frames that were given to the modules; the pipeline counts them."""
     analysed: int = 0
     """Frames that the modules have answered on."""
     moved: bool = False
+    advice: str = ""
+    """For the operator: whether to keep scanning, or what the frames of a moving view agree on so far."""
     last: Candidate | None = None
     _best: Candidate | None = None
     _interval_start_s: float = 0.0
@@ -54,12 +57,21 @@ class View:
     _end_s: float = 0.0
     _probabilities: Counter[str] = field(default_factory=Counter)
     _scored: int = 0
-    _accepted: Counter[str] = field(default_factory=Counter)
     _ood: float = 0.0
     _analyses: dict[str, list[Analysis]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
         self._interval_start_s = self._end_s = self.first.time_s
+
+    @property
+    def frames(self) -> int:
+        """Frames so far."""
+        return self.vote.frames
+
+    @property
+    def has_changed(self) -> bool:
+        """True once the picture has come to show another category without a cut: a new view has begun."""
+        return self.vote.changed
 
     @property
     def duration_s(self) -> float:
@@ -79,6 +91,8 @@ class View:
         frame = candidate.picture.frame
         self._count(candidate)
         self.moved = self.moved or change == "moving"
+        if self.moved and self.frames % ADVICE_EVERY == 0:
+            self.advice = self.vote.verdict().reason
         if change == "same":
             if self._unchanged_since_s is None:
                 self._unchanged_since_s = frame.time_s
@@ -113,7 +127,10 @@ class View:
             del kept[:-REMEMBERED]
 
     def classification(self) -> Classification:
-        """What the view as a whole shows: the mean of its frames' scores, and how many of them agree."""
+        """What the view as a whole shows: the mean of its frames' scores, and how many of them agree.
+
+        Rejected with the advice to keep scanning where too few independent frames agree.
+        """
         assert self.last is not None
         latest = self.last.classification
         ood_score = self._ood / max(1, self.frames)
@@ -124,25 +141,14 @@ class View:
                 key=lambda score: -score.probability,
             )
         )
-        category, agreeing = self._accepted.most_common(1)[0] if self._accepted else (None, 0)
-        if category is not None and agreeing >= AGREEING * self.frames:
-            reason = f"{category} in {agreeing} of {self.frames} frames"
-            return replace(
-                latest,
-                decision="accepted",
-                category=category,
-                reason=reason,
-                prediction_set=(category,),
-                scores=scores,
-                ood_score=ood_score,
-            )
-        reason = f"no category in more than {agreeing} of {self.frames} frames"
+        verdict = self.vote.verdict()
+        agreed = verdict.category if verdict.state == "agreed" else None
         return replace(
             latest,
-            decision="rejected",
-            category=None,
-            reason=reason,
-            prediction_set=(),
+            decision="rejected" if agreed is None else "accepted",
+            category=agreed,
+            reason=verdict.reason,
+            prediction_set=() if agreed is None else (agreed,),
             scores=scores,
             ood_score=ood_score,
         )
@@ -152,20 +158,18 @@ class View:
         return tuple(_summary(entries) for entries in self._analyses.values())
 
     def _record(self, picture: Picture) -> None:
-        if self.clip_categories and not self.clip_categories.isdisjoint(self._accepted):
+        if self.clip_categories and not self.clip_categories.isdisjoint(self.vote.accepted):
             self.recorder.add(picture)
 
     def _count(self, candidate: Candidate) -> None:
         classification = candidate.classification
         self.last = candidate
-        self.frames += 1
         self._end_s = candidate.picture.frame.time_s
+        self.vote.add(classification, self._end_s)
         self._ood += classification.ood_score
         if classification.scores:
             self._scored += 1
             self._probabilities.update({score.category: score.probability for score in classification.scores})
-        if classification.category is not None:
-            self._accepted[classification.category] += 1
 
 
 def sharpness(picture: Picture) -> float:
