@@ -163,6 +163,7 @@ class Pipeline:
         else:
             candidate = Candidate(picture, self._classify(picture, timing_ms), views.sharpness(picture))
         due = list(view.add(candidate, change))
+        self.progress.reason = view.advice or picture.reason
         if self._wanted.is_set():
             self._wanted.clear()
             if candidate not in due:
@@ -172,6 +173,8 @@ class Pipeline:
                 # The report says what the network says of this very frame, so that it can be made again from it.
                 chosen = replace(chosen, classification=self._classify(picture, timing_ms))
             self._report(chosen, timing_ms if chosen.picture is picture else {}, view)
+        if self._live and view.has_changed:
+            self.close_view()
 
     def _report_asked(self) -> None:
         while self._asked:

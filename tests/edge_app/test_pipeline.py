@@ -269,3 +269,32 @@ def test_router_goes_on_while_a_module_takes_its_time() -> None:
         background.wait()
     assert box.scopes() == ["frame", "frame", "frame", "clip"]
     assert box.reports[-1].clip is not None and box.reports[-1].clip.analysed == 3
+
+
+def test_operator_is_told_to_keep_scanning_until_the_frames_say_enough() -> None:
+    box = Box(live=True)
+    advice = []
+    for one in moving(3.0, "live"):
+        box.pipeline.process(one)
+        advice.append(box.pipeline.progress.reason)
+    assert advice[15].startswith("keep scanning: us_cardiac in 10 of 10 frames")
+    assert advice[-1] == "us_cardiac in 70 of 70 frames"
+
+
+def test_clip_that_is_too_short_to_vouch_for_a_category_says_keep_scanning() -> None:
+    box = Box()
+    box.pipeline.run(moving(0.4))
+    clip = box.reports[-1]
+    assert clip.scope == "clip"
+    assert clip.classification.decision == "rejected"
+    assert "keep scanning" in clip.classification.reason
+
+
+def test_other_category_without_a_cut_is_a_new_view() -> None:
+    box = Box(live=True, interval_s=10.0)
+    for number, one in enumerate(moving(8.0, "live")):
+        box.router.answer = "us_cardiac" if number < 100 else "us_lung"
+        box.pipeline.process(one)
+    box.pipeline.close_view()
+    clips = [report for report in box.reports if report.scope == "clip"]
+    assert [report.classification.category for report in clips] == ["us_cardiac", "us_lung"]
