@@ -220,8 +220,8 @@ class Page:
         return _done(f"the report is made again as {category}", event_id=event.event_id, report_id=new_id)
 
     def _make_again(self, report: Report, category: str, role: Role, new_id: str) -> None:
-        evidence = self._parts.store.read_evidence(report.report_id)
         try:
+            evidence = self._parts.store.read_evidence(report.report_id)
             made = self._overrider.make(report, evidence, category, role, new_id)
         except EdgeCadError as error:
             logger.warning("report %s is not made again: %s", report.report_id, error)

@@ -106,12 +106,12 @@ class PageProcess:
         self._waker.wake()
         if self._thread.is_alive():
             self._thread.join()
-            while self._actor.is_alive():
-                try:
-                    self._actions.put_nowait(None)
-                except Full:
-                    self._take_action()
-                self._actor.join(0.1)
+        while self._actor.is_alive():
+            try:
+                self._actions.put_nowait(None)
+            except Full:
+                self._take_action()
+            self._actor.join(0.1)
         self._waker.close()
         self._slot.close()
 

@@ -56,7 +56,7 @@ class PictureSlot:
             fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         self.descriptor = descriptor
         self._memory = mmap.mmap(descriptor, os.fstat(descriptor).st_size)
-        self._number = HEADER.unpack_from(self._memory)[0]
+        self._number, self._room = 0, 0  # the writer's own: it believes nothing that it reads from the memory
 
     def write(self, frame: Frame, written_s: float) -> None:
         """Make this the newest picture: one copy of its pixels.
@@ -68,12 +68,11 @@ class PictureSlot:
         pixels = np.ascontiguousarray(frame.pixels)
         if pixels.nbytes > MAX_PICTURE_BYTES:
             return
-        _, _, room = HEADER.unpack_from(self._memory)
-        if pixels.nbytes > room or len(self._memory) < HEADER_BYTES + PLACES * (PICTURE_BYTES + room):
-            room = pixels.nbytes
-            self._grow(HEADER_BYTES + PLACES * (PICTURE_BYTES + room))
+        if pixels.nbytes > self._room:
+            self._room = pixels.nbytes
+            self._grow(HEADER_BYTES + PLACES * (PICTURE_BYTES + self._room))
         self._number += 1
-        offset = HEADER_BYTES + (self._number % PLACES) * (PICTURE_BYTES + room)
+        offset = HEADER_BYTES + (self._number % PLACES) * (PICTURE_BYTES + self._room)
         height, width = pixels.shape[:2]
         channels = 1 if pixels.ndim == 2 else 3
         captured_s = frame.captured_at.timestamp()
@@ -83,7 +82,7 @@ class PictureSlot:
         start = offset + PICTURE_BYTES
         np.frombuffer(self._memory, np.uint8, pixels.nbytes, start)[:] = pixels.reshape(-1)
         struct.pack_into("<Q", self._memory, offset + 8, self._number)
-        HEADER.pack_into(self._memory, 0, self._number, offset, room)
+        HEADER.pack_into(self._memory, 0, self._number, offset, self._room)
 
     def newest(self) -> int:
         """The number of the newest picture; 0 before the first."""
@@ -107,7 +106,11 @@ class PictureSlot:
         if PICTURE.unpack_from(self._memory, offset)[:2] != (before, done):
             return None
         shape = (height, width) if channels == 1 else (height, width, 3)
-        return SharedPicture(number, pixels.reshape(shape), sequence, datetime.fromtimestamp(captured_s, UTC))
+        try:
+            captured_at = datetime.fromtimestamp(captured_s, UTC)
+        except (ValueError, OverflowError, OSError):
+            return None
+        return SharedPicture(number, pixels.reshape(shape), sequence, captured_at)
 
     def close(self) -> None:
         """Let go of the memory."""

@@ -5,7 +5,10 @@ import contextlib
 import json
 import logging
 import secrets
+import signal
 import socket
+from collections.abc import Callable
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -111,10 +114,25 @@ def make_app(desk: Desk, config: Config) -> Guard:
     return Guard(app, settings.host, settings.allowed_hosts, settings.secure)
 
 
+class _Server(uvicorn.Server):
+    """Ends at SIGTERM as soon as its open answers have been told."""
+
+    def __init__(self, config: uvicorn.Config, asked_to_end: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._asked_to_end = asked_to_end
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called with the signal, in place of ending at once."""
+        if sig != signal.SIGINT:  # Ctrl-C is for the service, which ends this process
+            self._asked_to_end()
+
+
 async def serve(desk: Desk, app: Guard, listener: socket.socket, url: str) -> None:
     """Serve until the service ends or a signal comes."""
     settings = desk.settings
-    server = uvicorn.Server(
+    asked_to_end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    server = _Server(
         uvicorn.Config(
             app,
             log_config=None,
@@ -130,23 +148,24 @@ async def serve(desk: Desk, app: Guard, listener: socket.socket, url: str) -> No
             timeout_graceful_shutdown=2,
             ssl_certfile=settings.certificate_file,
             ssl_keyfile=settings.key_file,
-        )
+        ),
+        lambda: loop.call_soon_threadsafe(asked_to_end.set),
     )
     port = listener.getsockname()[1]
     link = asyncio.create_task(desk.link.run())
     history = asyncio.create_task(app.state.history.run())
     desk.link.send({"kind": "listening", "url": url, "port": port, "setup_code": desk.setup_code})
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    ended = asyncio.create_task(desk.link.ended.wait())
+    ended, asked = asyncio.create_task(desk.link.ended.wait()), asyncio.create_task(asked_to_end.wait())
     try:
-        await asyncio.wait((serving, ended), return_when=asyncio.FIRST_COMPLETED)
-        if not serving.done():
+        await asyncio.wait((serving, ended, asked), return_when=asyncio.FIRST_COMPLETED)
+        if desk.link.ended.is_set() and not asked_to_end.is_set():
             await asyncio.sleep(GOODBYE_S)  # those who listen are told that the service has ended
     finally:
         desk.stopping.set()
         app.state.stream.wake()
         server.should_exit = True
-        for task in (link, history, ended):
+        for task in (link, history, ended, asked):
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await serving
