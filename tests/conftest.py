@@ -9,6 +9,10 @@ from brokers import Mosquitto
 from edge_app.store import Store
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", type=Path, metavar="DIR", help="keep pictures and PDFs of the page in this folder")
+
+
 @pytest.fixture(autouse=True)
 def _no_thread_is_left_behind() -> Iterator[None]:
     before = set(threading.enumerate())

@@ -170,14 +170,14 @@ function row(summary) {
     summary.scope === "clip" && h("span.tag", {}, t("hist.clip")),
     summary.trigger && h("span.tag", {}, known(`trigger.${summary.trigger}`, summary.trigger)),
     summary.amends && h("span.tag", {}, icon("person"), t("class.operator")),
-    !summary.time_trusted && h("span.tag.warn", {}, icon("waiting"), t("hist.time_unsure")),
     problems.length > 0 && h("span.tag.bad", {}, icon("bad"), t("mod.failed")),
     summary.disagree > 0 && h("span.tag", {}, icon("disagree"), String(summary.disagree)),
     summary.agree > 0 && h("span.tag", {}, icon("agree"), String(summary.agree)),
   ];
   return h("li", { "data-key": summary.report_id },
     h("a.row", { href: `/history/${summary.report_id}` },
-      h("span.row-time", {}, clock(summary.created_at)),
+      h("span.row-time", {}, clock(summary.created_at),
+        !summary.time_trusted && h("span.unsure-time", { title: t("hist.time_unsure") }, icon("waiting"), h("span.visually-hidden", {}, t("hist.time_unsure")))),
       h("span.row-what", {}, h("strong", {}, nameOfSummary(summary)), h("span.quiet", {}, detailOf(summary))),
       h("span.row-values", {}, summary.headline.filter((entry) => entry.feature !== "quality_score").slice(0, 3).map((entry) => {
         const { text, unit } = quantity(entry.value, entry.unit);

@@ -13,6 +13,8 @@ import { t } from "../texts.js";
 import { Video } from "../video.js";
 
 const CLIP_SHOWN_MS = 6000; // a clip has no picture to draw on: it is shown only where nothing newer is
+const CAPTURE_PAUSE_MS = 500;
+const CAPTURE_TRIES = 30;
 const SAID = ["no_signal", "blank"]; // the box's own reason would only repeat the hint
 const PICTURE_LATE_MS = 3000; // the box says that it is live, and no picture comes
 
@@ -24,7 +26,7 @@ export function showLive(content, context) {
 class LivePage {
   #controller = new AbortController();
   #shown_ms = 0;
-  #capturing = null;
+  #capturing = false;
   #held = null;
 
   constructor(content, { stream, opinions, go }) {
@@ -83,11 +85,6 @@ class LivePage {
   /** A new report has come. While the picture is frozen, only what is about the held picture is shown. */
   #take(view) {
     this.opinions.learn(view);
-    const trigger = view.report.trigger;
-    if (this.#capturing && trigger?.event_id === this.#capturing) {
-      this.#capturing = null;
-      toast(t("live.captured"), { level: "ok" });
-    }
     const held = this.stream.live?.frozen?.report_id;
     const ofHeld = view.report.report_id === held || view.report.amends?.report_id === this.#held;
     if (this.stream.live?.frozen && !ofHeld) return;
@@ -132,13 +129,15 @@ class LivePage {
     this.freeze.setAttribute("aria-pressed", String(frozen));
     const usable = connected !== false && showing && Boolean(live?.picture);
     this.freeze.disabled = !usable;
-    this.capture.disabled = !usable || frozen || this.#capturing !== null;
+    this.capture.disabled = !usable || frozen || this.#capturing;
     fill(this.capture, icon("camera"), h("span", {}, t(this.#capturing ? "live.capturing" : "live.capture")));
     this.#loadHeld();
+    const changed = this.showing !== showing;
+    this.showing = showing;
     const fresh = showing && !this.#isOld();
     this.stage.setReport(fresh && this.#sameSize() ? this.view.report : null);
     this.panel.classList.toggle("old", !fresh);
-    if (this.shownFresh !== fresh) {
+    if (this.shownFresh !== fresh || changed || (showing && !fresh)) {
       this.shownFresh = fresh;
       this.#showReport();
     }
@@ -168,6 +167,7 @@ class LivePage {
   #showReport() {
     this.#showLayers();
     if (!this.view) return fill(this.panel, empty("picture", t("live.nothing"), t("live.nothing.hint")));
+    if (!this.shownFresh && this.showing) return this.#showMeasuring();
     const { report, summary } = this.view;
     const when = clock(report.frame?.captured_at ?? report.created_at);
     const choose = summary.has_picture ? () => this.#choose(report) : null;
@@ -180,9 +180,18 @@ class LivePage {
         h("a.text-link", { href: `/history/${report.report_id}` }, t("live.report_of", { time: when }), icon("next"))));
   }
 
+  /** The scanner shows another picture than the newest report is about: what it is is known before it is measured. */
+  #showMeasuring() {
+    const classification = this.stream.live?.classification;
+    const view = classification && { report: { classification, analyses: [], amends: null }, summary: { amended_by: [] } };
+    fill(this.panel,
+      view && categoryCard(view, null),
+      h("section.card", { "data-key": "measuring", role: "status" }, h("p.measuring", {}, h("span.spinner", { "aria-hidden": "true" }), h("span", {}, t("live.measuring")))));
+  }
+
   #showLayers() {
-    const layers = layersOf(this.view?.report.frame ? this.view.report : null);
-    fill(this.layers, layers.length ? switches(layers, choice) : this.view && h("p.quiet", {}, t("live.no_overlays")));
+    const layers = layersOf(this.view?.report.frame && this.shownFresh ? this.view.report : null);
+    fill(this.layers, layers.length ? switches(layers, choice) : this.view && this.shownFresh && h("p.quiet", {}, t("live.no_overlays")));
   }
 
   async #choose(report) {
@@ -198,11 +207,22 @@ class LivePage {
   }
 
   async #takePicture() {
+    const asked = this.stream.live?.at ?? "";
     const result = await run(this.capture, () => post("/api/actions/capture"));
-    if (!result) return this.#showState();
-    this.#capturing = result.event_id;
-    setTimeout(() => { if (this.#capturing === result.event_id) { this.#capturing = null; this.#showState(); } }, 10_000);
-    if (this.view?.report.trigger?.event_id === result.event_id) this.#take(this.view);
+    this.#capturing = Boolean(result);
     this.#showState();
+    if (result) this.#findCaptured(asked, CAPTURE_TRIES);
+  }
+
+  /** The stream tells only of the newest of many reports: the one that was asked for is looked up. */
+  async #findCaptured(asked, tries) {
+    const answer = await get("/api/reports", { limit: 20 }).catch(() => ({ reports: [] }));
+    if (this.#controller.signal.aborted) return;
+    const found = answer.reports.find((report) => report.trigger === "page_capture" && report.created_at >= asked);
+    if (!found && tries > 0) return setTimeout(() => this.#findCaptured(asked, tries - 1), CAPTURE_PAUSE_MS);
+    this.#capturing = false;
+    this.#showState();
+    if (!found) return toast(t("live.capture_late"), { level: "bad" });
+    toast(t("live.captured"), { level: "ok", action: { text: t("live.open_report"), run: () => this.go(`/history/${found.report_id}`) } });
   }
 }

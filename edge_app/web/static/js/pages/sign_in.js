@@ -31,7 +31,8 @@ export function showSignIn(enter, session, notice = "") {
 }
 
 export function showFirstStart(enter) {
-  const code = h("input", { name: "code", inputmode: "numeric", autocomplete: "one-time-code", required: true, maxlength: 16 });
+  const code = h("input", { name: "code", inputmode: "numeric", autocomplete: "one-time-code", required: true, maxlength: 16,
+    value: new URLSearchParams(location.hash.slice(1)).get("setup") ?? "" }); // as the demo opens the page
   return frame(t("first.title"),
     h("p.quiet", {}, t("first.hint")),
     form(t("first.submit"), async (values) => enter(await setUp(values.code.trim(), values.name.trim(), values.password)),
