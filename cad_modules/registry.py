@@ -3,7 +3,7 @@
 import importlib.metadata
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -65,8 +65,8 @@ class Registry:
         return {category: tuple(module.name for module in self.serving(category)) for category in CATEGORIES}
 
 
-class _UnusableError(Exception):
-    """Carries the reason, and the module if there is one."""
+class UnusableError(Exception):
+    """An entry point cannot be used; carries the reason, and the module if there is one."""
 
     def __init__(self, reason: str, module: CadModule | None = None) -> None:
         super().__init__(reason)
@@ -76,6 +76,7 @@ class _UnusableError(Exception):
 def discover(
     bundle_folders: Iterable[Path] = (),
     entry_points: Iterable[importlib.metadata.EntryPoint] | None = None,
+    load: Callable[[importlib.metadata.EntryPoint], CadModule] | None = None,
 ) -> Registry:
     """Load every installed CAD module and check that its model bundles are there.
 
@@ -85,6 +86,7 @@ def discover(
     Args:
         bundle_folders: Where bundles are looked for before the built-in ones.
         entry_points: What to load instead of the installed entry points of the group ``cad_modules``.
+        load: How: ``load_entry``, in this process, or what does the same elsewhere.
     """
     folders = tuple(bundle_folders)
     found = tuple(importlib.metadata.entry_points(group=GROUP) if entry_points is None else entry_points)
@@ -94,10 +96,10 @@ def discover(
     for entry in found:
         try:
             _check_name(entry, owners)
-            module = _load(entry)
+            module = (load or load_entry)(entry)
             _check_bundles(module, folders)
             modules.append(module)
-        except _UnusableError as error:
+        except UnusableError as error:
             log.info("CAD module %s cannot be used: %s", entry.name, error)
             unusable.append(UnusableModule(entry.name, str(error), error.module))
     return Registry(
@@ -117,19 +119,24 @@ def _check_name(entry: importlib.metadata.EntryPoint, owners: Mapping[str, str |
     if entry.name in owners and (owners[entry.name] is None or owners[entry.name] != _distribution(entry)):
         keeper = owners[entry.name]
         outcome = f"{keeper} keeps it" if keeper else "none of them is used"
-        raise _UnusableError(f"the name is taken by more than one package ({outcome}): rename or uninstall one")
+        raise UnusableError(f"the name is taken by more than one package ({outcome}): rename or uninstall one")
 
 
-def _load(entry: importlib.metadata.EntryPoint) -> CadModule:
+def load_entry(entry: importlib.metadata.EntryPoint) -> CadModule:
+    """Import an entry point's module.
+
+    Raises:
+        UnusableError: It cannot be imported, or is no CAD module of that name.
+    """
     try:
         module = entry.load()
     except (Exception, SystemExit) as error:  # whatever a third party's import does stays with that third party
         reason = f"{entry.value} cannot be imported: {type(error).__name__}: {error}"
-        raise _UnusableError(reason) from error
+        raise UnusableError(reason) from error
     if not isinstance(module, CadModule):
-        raise _UnusableError(f"{entry.value} is a {type(module).__name__}, not a CadModule")
+        raise UnusableError(f"{entry.value} is a {type(module).__name__}, not a CadModule")
     if module.name != entry.name:
-        raise _UnusableError(f"the module calls itself {module.name!r}: entry point and module must bear one name")
+        raise UnusableError(f"the module calls itself {module.name!r}: entry point and module must bear one name")
     return module
 
 
@@ -138,7 +145,7 @@ def _check_bundles(module: CadModule, folders: tuple[Path, ...]) -> None:
         try:
             read_card(find_bundle(bundle, folders))
         except ModelError as error:
-            raise _UnusableError(f"needs the model bundle {bundle!r}: {error}", module) from error
+            raise UnusableError(f"needs the model bundle {bundle!r}: {error}", module) from error
 
 
 def _distribution(entry: importlib.metadata.EntryPoint) -> str:

@@ -113,7 +113,7 @@ class Runtime:
         images: Iterable[Image],
         times_s: Iterable[float],
         colour_fractions: Iterable[float],
-        modules: Iterable[CadModule],
+        readers: Iterable[tuple[str, ...]],
     ) -> tuple[ClipFrame, ...]:
         """The frames of a clip as its modules get them; they share the runs of the networks.
 
@@ -121,10 +121,11 @@ class Runtime:
             images: The picture area, gray, shape (h, w) each.
             times_s: Of each, since the first.
             colour_fractions: Of each, see ``ClipFrame``.
-            modules: That will read them. What several of them ask for is kept as long as the frames are.
+            readers: For each module that will read them, the bundles that it asks for. What several of them ask for is
+                kept as long as the frames are.
         """
-        readers = Counter(name for module in modules for name in module.models)
-        answers = _ClipAnswers(self.bundle, {name for name, count in readers.items() if count > 1})
+        counts = Counter(name for bundles in readers for name in bundles)
+        answers = _ClipAnswers(self.bundle, {name for name, count in counts.items() if count > 1})
         return tuple(
             ClipFrame(image, time_s, answers.on(image), colour_fraction)
             for image, time_s, colour_fraction in zip(images, times_s, colour_fractions, strict=True)

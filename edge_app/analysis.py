@@ -1,62 +1,59 @@
 """Run a plan's CAD modules on a picture, in a worker process that may hang or die."""
 
-import contextlib
 import logging
-import multiprocessing
-import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import cv2
 import numpy as np
 
-from cad_modules.contract import CadModule, Image, Overlay
-from cad_modules.registry import Registry, discover
-from cad_modules.runtime import ModuleResult, Runtime, clip_context, run_module
+from cad_modules.contract import CadModule, Finding, Findings, Image, ModuleContractError, Overlay
+from edge_app.breaker import BreakerChange, Breakers
 from edge_app.clips import colour_fraction
-from edge_app.records import Analysis, Box, Clip, Picture, Plan
-from models.bundle import Prediction
+from edge_app.records import Analysis, Clip, Picture, Plan
+from edge_app.worker import Job
+from edge_app.worker_process import WorkerLost, WorkerProcess, WorkerSilent
 
 log = logging.getLogger(__name__)
 
-STOP_TIMEOUT_S: Final = 2.0
-"""A worker that was asked to end, or killed, is gone after this time."""
 CLIP_FRAME_DEADLINE_S: Final = 0.1
 """A module that looks at a clip may take so much longer for each of its frames: a network may run on every one."""
+MEMORY_BYTES: Final = 1000 * 2**20
+"""Every built-in module together took 62 MiB on a 1080p picture and a clip of 64 frames (x86-64, 2026-11-24)."""
+REPORT_DEADLINE_S: Final = 30.0
+
+Status: TypeAlias = Literal["ok", "unsuitable", "failed", "timed_out", "unavailable"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """What a worker is told before it gets the bytes of the gray frame, or of each of a clip's."""
+class Limits:
+    """What modules may take."""
 
-    modules: tuple[str, ...]
-    categories: tuple[str, ...]
-    height: int
-    width: int
-    area: Box
-    mm_per_pixel: float | None
-    times_s: tuple[float, ...] = ()
-    """Of a clip's frames; empty for a single frame."""
-    colour_fractions: tuple[float, ...] = ()
-    """Of a clip's frames; of a single frame, its picture area's."""
-    reduction: int = 1
-    """Pixels of the frame to one of a clip's."""
+    deadline_s: float = 5.0
+    """Each; the first run of a learned one imports it and loads its network within it."""
+    report_deadline_s: float = REPORT_DEADLINE_S
+    """All modules of a report; those that are left then are skipped, and come first the next time."""
+    memory_bytes: int = MEMORY_BYTES
+    """Of the process that they run in, beyond what it needs by itself."""
 
 
 class Analyzer:
     """Runs CAD modules in one long-lived worker process; close it, or use it as a context manager.
 
     A module that overruns the deadline is ended with the worker and reported ``timed_out``, one that ends the worker
-    is reported ``failed``; the plan's other modules run in a fresh worker.
+    is reported ``failed``; the plan's other modules run in a fresh worker. One that fails again and again is
+    ``unavailable`` for a while (``Breakers``). Not for several threads at a time, but for ``unavailable``.
 
     Args:
         bundle_folders: Where model bundles are looked for before the built-in ones.
-        deadline_s: For each module; the first run of a learned one loads its network within it.
+        deadline_s: For each module.
         entry_points: The modules, as for ``registry.discover``; None: those that are installed.
+        limits: Instead of ``deadline_s``: every limit.
+        on_breaker: Told when a module is switched off for a while, and when it works again.
     """
 
     def __init__(
@@ -64,14 +61,16 @@ class Analyzer:
         bundle_folders: tuple[Path, ...] = (),
         deadline_s: float = 5.0,
         entry_points: tuple[EntryPoint, ...] | None = None,
+        limits: Limits | None = None,
+        on_breaker: Callable[[BreakerChange], None] = lambda change: None,
     ) -> None:
         self._bundle_folders = bundle_folders
         self._entry_points = entry_points
-        self._deadline_s = deadline_s
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["cad_modules.runtime"])
-        self._worker: multiprocessing.process.BaseProcess | None = None
-        self._connection: Connection | None = None
+        self._limits = limits or Limits(deadline_s)
+        self._breakers = Breakers(on_breaker)
+        self._worker: WorkerProcess | None = None
+        self._skipped: set[str] = set()
+        self._said: tuple[str, ...] = ()
 
     def __enter__(self) -> "Analyzer":
         return self
@@ -80,15 +79,16 @@ class Analyzer:
         self.close()
 
     def start(self) -> None:
-        """Start the worker now instead of at the first picture."""
-        if self._connection is None:
-            ours, theirs = self._context.Pipe()
-            self._worker = self._context.Process(
-                target=_work, args=(theirs, self._bundle_folders, self._entry_points), name="cad-worker", daemon=True
-            )
-            self._worker.start()
-            theirs.close()
-            self._connection = ours
+        """Start the worker now instead of at the first picture.
+
+        Raises:
+            WorkerLost: It does not start.
+        """
+        if self._worker is None:
+            self._worker = WorkerProcess(self._bundle_folders, self._entry_points, self._limits.memory_bytes)
+            if self._worker.not_confined != self._said:
+                self._said = self._worker.not_confined
+                log.warning("%s", "; ".join(self._said))
 
     def analyze(self, plan: Plan, picture: Picture) -> tuple[Analysis, ...]:
         """Run every module of the plan; always one entry per module, in the plan's order.
@@ -99,8 +99,8 @@ class Analyzer:
         gray = pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
         height, width = gray.shape
         coloured = (colour_fraction(picture.pixels),)
-        job = _Job((), (), height, width, picture.area, picture.frame.mm_per_pixel, colour_fractions=coloured)
-        return self._analyze(plan, job, (gray,), self._deadline_s)
+        job = Job((), (), height, width, picture.area, picture.frame.mm_per_pixel, colour_fractions=coloured)
+        return self._analyze(plan, job, (gray,), self._limits.deadline_s)
 
     def analyze_clip(self, plan: Plan, clip: Clip | None) -> tuple[Analysis, ...]:
         """Run every module of a plan for clips; as ``analyze``, with a longer deadline.
@@ -110,147 +110,149 @@ class Analyzer:
             clip: None: no frame was kept, and only unusable modules have an entry.
         """
         if clip is None:
-            return self._analyze(replace(plan, modules=(), categories=()), None, (), 0.0)
+            return self._unusable(plan)
         height, width = clip.images[0].shape
-        job = _Job(
+        job = Job(
             (), (), height, width, clip.area, clip.mm_per_pixel, clip.times_s, clip.colour_fractions, clip.reduction
         )
-        return self._analyze(plan, job, clip.images, self._deadline_s + CLIP_FRAME_DEADLINE_S * len(clip.images))
+        longer_s = CLIP_FRAME_DEADLINE_S * len(clip.images)
+        return self._analyze(plan, job, clip.images, self._limits.deadline_s + longer_s)
 
-    def _analyze(
-        self, plan: Plan, job: _Job | None, images: tuple[Image, ...], deadline_s: float
-    ) -> tuple[Analysis, ...]:
-        analyses: list[Analysis] = []
-        while job is not None and len(analyses) < len(plan.modules):
-            left = plan.modules[len(analyses) :]
-            names = tuple(module.name for module in left)
-            job = replace(job, modules=names, categories=plan.categories[len(analyses) :])
-            analyses.extend(self._run(left, job, images, deadline_s))
-        unavailable = [
-            Analysis(entry.name, entry.module.version, "unavailable", entry.reason, 0.0, entry.module.experimental)
-            for entry in plan.unusable
-            if entry.module is not None
-        ]
-        return (*analyses, *unavailable)
+    def unavailable(self) -> dict[str, str]:
+        """The modules that are switched off for a while, with the reason; from any thread."""
+        return self._breakers.open_now()
 
     def close(self) -> None:
-        """End the worker."""
-        if self._connection is not None and self._worker is not None:
-            self._connection.close()
-            self._worker.join(STOP_TIMEOUT_S)
-            if self._worker.is_alive():
-                self._worker.kill()
-                self._worker.join(STOP_TIMEOUT_S)
-            self._worker.close()
-        self._connection = self._worker = None
+        """End the worker and everything that modules started."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.end()
+
+    def _analyze(self, plan: Plan, job: Job, images: tuple[Image, ...], deadline_s: float) -> tuple[Analysis, ...]:
+        entries: dict[str, Analysis] = {}
+        todo: list[tuple[CadModule, str]] = []
+        for module, category in zip(plan.modules, plan.categories, strict=True):
+            if refusal := self._breakers.refusal(module.name):
+                entries[module.name] = _without_findings(module, "unavailable", refusal)
+            else:
+                todo.append((module, category))
+        todo.sort(key=lambda each: each[0].name not in self._skipped)  # stable: else in the plan's order
+        end_s = time.monotonic() + max(self._limits.report_deadline_s, deadline_s)
+        while todo and time.monotonic() < end_s:
+            answered = self._run(todo, job, images, deadline_s, end_s)
+            entries.update(answered)
+            todo = [each for each in todo if each[0].name not in answered]
+        self._skipped -= entries.keys()
+        for module, _ in todo:
+            self._skipped.add(module.name)
+            reason = f"skipped: the modules before it took the {self._limits.report_deadline_s:g} s of a report"
+            entries[module.name] = _without_findings(module, "unavailable", reason)
+        return (*(entries[module.name] for module in plan.modules), *self._unusable(plan))
 
     def _run(
-        self, modules: tuple[CadModule, ...], job: _Job, images: tuple[Image, ...], deadline_s: float
-    ) -> Iterator[Analysis]:
-        """Entries for the job's modules up to and including the first that cost the worker its life."""
+        self,
+        todo: list[tuple[CadModule, str]],
+        job: Job,
+        images: tuple[Image, ...],
+        deadline_s: float,
+        end_s: float,
+    ) -> dict[str, Analysis]:
+        """Entries for the modules up to and including the first that cost the worker its life, or the last in time."""
+        modules = [module for module, _ in todo]
+        entries: dict[str, Analysis] = {}
         try:
             self.start()
-            assert self._connection is not None
-            self._connection.send(job)
-            for gray in images:
-                self._connection.send_bytes(np.ascontiguousarray(gray).reshape(-1).data)
-        except (BrokenPipeError, ConnectionResetError):
-            self._replace_worker()
-            yield _missing(modules[0], "failed", "the analysis process ended", 0.0)
-            return
-        for module in modules:
-            try:
-                if not self._connection.poll(deadline_s):
-                    self._replace_worker()
-                    yield _missing(module, "timed_out", f"no answer within {deadline_s:g} s", deadline_s * 1000)
-                    return
-                result: ModuleResult = self._connection.recv()
-            except (EOFError, ConnectionResetError):
-                code = self._replace_worker()
-                yield _missing(module, "failed", f"the module ended its process (exit code {code})", 0.0)
-                return
-            yield _entry(result)
+        except WorkerLost as error:  # no module's fault
+            log.error("%s", error)
+            return {module.name: _without_findings(module, "failed", str(error)) for module in modules}
+        assert self._worker is not None
+        try:
+            self._worker.send(
+                replace(
+                    job,
+                    modules=tuple(module.name for module in modules),
+                    categories=tuple(category for _, category in todo),
+                    bundles=tuple(module.models for module in modules),
+                ),
+                images,
+            )
+            for module in modules:
+                if entries and time.monotonic() > end_s:
+                    self.close()
+                    break
+                answer = self._worker.answer(deadline_s)
+                entries[module.name] = entry = _entry(module, answer)
+                self._record(entry)
+                if answer["left_process"]:
+                    self.close()
+                    break
+        except WorkerSilent as error:
+            module = modules[len(entries)]
+            self.close()
+            entries[module.name] = entry = _without_findings(module, "timed_out", str(error), deadline_s * 1000)
+            self._record(entry)
+        except WorkerLost as error:
+            module = modules[len(entries)]
+            self.close()
+            entries[module.name] = entry = _without_findings(module, "failed", str(error))
+            self._record(entry)
+        return entries
 
-    def _replace_worker(self) -> int | None:
-        code = None
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker.join(STOP_TIMEOUT_S)
-            code = self._worker.exitcode
-        self.close()
-        return code
+    def _record(self, entry: Analysis) -> None:
+        failed = entry.status in ("failed", "timed_out")
+        if failed:
+            log.warning("CAD module %s: %s: %s", entry.module, entry.status, entry.reason)
+        if entry.status != "unavailable":
+            self._breakers.record(entry.module, entry.reason if failed else "")
+
+    @staticmethod
+    def _unusable(plan: Plan) -> tuple[Analysis, ...]:
+        return tuple(
+            _without_findings(entry.module, "unavailable", entry.reason)
+            for entry in plan.unusable
+            if entry.module is not None
+        )
 
 
-def _missing(module: CadModule, status: Literal["failed", "timed_out"], reason: str, duration_ms: float) -> Analysis:
-    log.warning("CAD module %s: %s: %s", module.name, status, reason)
+def _without_findings(module: CadModule, status: Status, reason: str, duration_ms: float = 0.0) -> Analysis:
     return Analysis(module.name, module.version, status, reason, duration_ms, module.experimental)
 
 
-def _entry(result: ModuleResult) -> Analysis:
-    return Analysis(
-        module=result.module,
-        version=result.version,
-        status=result.status,
-        reason=result.reason,
-        duration_ms=result.duration_ms,
-        experimental=result.experimental,
-        findings=result.findings.findings,
-        overlays=result.findings.overlays,
+def _entry(module: CadModule, answer: dict[str, Any]) -> Analysis:
+    """The entry that an answer makes; what came is checked again, because a module may have written over the worker.
+
+    Raises:
+        WorkerLost: The answer is not that of this module, or not what it declared.
+    """
+    try:
+        result = answer["result"]
+        if result["module"] != module.name:
+            raise ModuleContractError(f"it is about {result['module']!r}")
+        findings = module.check(_findings(result["findings"]))
+        entry = Analysis(
+            module=module.name,
+            version=module.version,
+            status=result["status"],
+            reason=result["reason"],
+            duration_ms=result["duration_ms"],
+            experimental=module.experimental,
+            findings=findings.findings,
+            overlays=findings.overlays,
+        )
+    except (KeyError, TypeError, ValueError, ModuleContractError) as error:
+        raise WorkerLost(f"the analysis process answered in no known way: {error}") from error
+    if answer["left_process"]:
+        return _without_findings(module, "failed", "the module left a process behind; it was ended", entry.duration_ms)
+    return entry
+
+
+def _findings(values: dict[str, Any]) -> Findings:
+    findings = (
+        Finding(each["feature"], each["value"], each["unit"], each["interval"] and tuple(each["interval"]))
+        for each in values["findings"]
     )
-
-
-def _work(
-    connection: Connection, bundle_folders: tuple[Path, ...], entry_points: tuple[EntryPoint, ...] | None
-) -> None:
-    """The worker process: one result per module, until the other end closes the connection."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
-    registry = discover(bundle_folders, entry_points)
-    runtime = Runtime(bundle_folders)
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while True:
-            job: _Job = connection.recv()
-            received = (connection.recv_bytes() for _ in range(max(1, len(job.times_s))))
-            images = [np.frombuffer(pixels, np.uint8).reshape(job.height, job.width) for pixels in received]
-            if job.times_s:
-                results = _clip_results(job, images, registry, runtime)
-            else:
-                results = _results(job, images[0], registry, runtime)
-            for result in results:
-                connection.send(result)
-
-
-def _results(job: _Job, screen: Image, registry: Registry, runtime: Runtime) -> Iterator[ModuleResult]:
-    area = job.area
-    picture = screen[area.y : area.y + area.height, area.x : area.x + area.width]
-    picture.setflags(write=False)
-    predictions: dict[str, Prediction] = {}
-    for name, category in zip(job.modules, job.categories, strict=True):
-        module = registry.module(name)
-        on_screen = module.looks_at == "screen"
-        cache = {} if on_screen else predictions
-        image = screen if on_screen else picture
-        context = runtime.context_for(image, category, job.mm_per_pixel, cache, *job.colour_fractions)
-        result = run_module(module, image, context)
-        if not on_screen:
-            result = _on_frame(result, area)
-        yield result
-
-
-def _clip_results(job: _Job, images: list[Image], registry: Registry, runtime: Runtime) -> Iterator[ModuleResult]:
-    modules = [registry.module(name) for name in job.modules]
-    frames = runtime.clip_frames(images, job.times_s, job.colour_fractions, modules)
-    for module, category in zip(modules, job.categories, strict=True):
-        yield _on_frame(run_module(module, frames, clip_context(category, job.mm_per_pixel)), job.area, job.reduction)
-
-
-def _on_frame(result: ModuleResult, area: Box, reduction: int = 1) -> ModuleResult:
-    """The result with its overlays in pixels of the frame; they were in pixels of the picture area, made smaller."""
-    overlays = tuple(_moved(overlay, area, reduction) for overlay in result.findings.overlays)
-    return replace(result, findings=replace(result.findings, overlays=overlays))
-
-
-def _moved(overlay: Overlay, area: Box, reduction: int) -> Overlay:
-    centre = (reduction - 1) / 2  # of the first reduced pixel
-    points = ((x * reduction + centre + area.x, y * reduction + centre + area.y) for x, y in overlay.points)
-    return replace(overlay, points=tuple(points))
+    overlays = (
+        Overlay(each["kind"], each["label"], tuple(map(tuple, each["points"])), tuple(map(tuple, each["values"])))
+        for each in values["overlays"]
+    )
+    return Findings(tuple(findings), tuple(overlays))

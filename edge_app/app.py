@@ -18,12 +18,14 @@ import cv2
 from cad_modules.registry import Registry
 from edge_app.amendments import ClockWatch
 from edge_app.background import Background
+from edge_app.breaker import BreakerChange
 from edge_app.config import Config
 from edge_app.controller import Controller
 from edge_app.errors import CameraLost, StoreUnavailable
 from edge_app.keeper import Keeper
 from edge_app.lamp import choose_lamp
 from edge_app.messages import CaptureHealth, Command, Event, Health, PartState, Report, Status, StoreHealth, uuid7
+from edge_app.module_health import breaker_event, modules_health
 from edge_app.overrides import Overrider
 from edge_app.page import Page, ServiceParts
 from edge_app.parts import installed_models as installed_models
@@ -94,7 +96,7 @@ class Service:
             alarm_s = config.store.unsent_alarm_hours * 3600
             self._keeper = Keeper(self.store, retention, self._stopping, self._health_changed, alarm_s)
             self._clock_watch = ClockWatch(self.store, config.device.id, self.publisher.amendment_kept)
-            self._analyzer = self._parts.enter_context(make_analyzer(config))
+            self._analyzer = self._parts.enter_context(make_analyzer(config, self._breaker_changed))
             self._reports = self._parts.enter_context(Background("reports"))
             self.pipeline = Pipeline(
                 config.device.id,
@@ -106,6 +108,7 @@ class Service:
                 live=self._source.live,
                 evidence=make_evidence(config, self._models),
                 submit=self._reports.submit,
+                offer=self._reports.offer,
             )
             self.controller = self._make_controller(open_port)
             self.page = self._make_page(registry)
@@ -191,6 +194,7 @@ class Service:
             else self.controller.link(),
             controller=None if self.controller is None else self.controller.health(),
             broker=self.publisher.state,
+            modules=modules_health(self._analyzer.unavailable(), progress.skipped),
             temperature=_temperature(),
         )
 
@@ -260,6 +264,10 @@ class Service:
     def _tell_page(self, event: Event) -> None:
         if self.page is not None:
             self.page.tell(event)
+
+    def _breaker_changed(self, change: BreakerChange) -> None:
+        self.publisher.publish_event(breaker_event(self._config.device.id, change))
+        self._health_changed()
 
     def _blink(self, seconds: float) -> bool:
         self._blink_until_s = time.monotonic() + seconds

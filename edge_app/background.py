@@ -8,8 +8,10 @@ from typing import Final, Self, TypeAlias
 
 Job: TypeAlias = Callable[[], None]
 
+OFFERED_JOBS: Final = 1
+"""With so many waiting, nothing that is only offered is taken: there is room for what is asked for."""
 WAITING_JOBS: Final = 2
-"""Each holds a frame; with more of them waiting, whoever submits waits too."""
+"""Each holds a frame; with so many waiting, whoever submits waits too."""
 
 
 def run_now(job: Job) -> None:
@@ -43,6 +45,14 @@ class Background:
         """Run the job after those before it; waits while too many wait."""
         self._raise_error()
         self._jobs.put(job)
+
+    def offer(self, job: Job) -> bool:
+        """Run the job after those before it; False, and it is not run, while others wait."""
+        self._raise_error()
+        if self._jobs.qsize() >= OFFERED_JOBS:
+            return False
+        self._jobs.put(job)
+        return True
 
     def wait(self) -> None:
         """Wait until everything submitted so far is done."""

@@ -116,6 +116,10 @@ class AnalysisConfig(Section):
 
     deadline_s: float = Field(default=5.0, gt=0, le=600)
     """A module that takes longer is stopped, and its entry says ``timed_out``."""
+    report_deadline_s: float = Field(default=30.0, gt=0, le=3600)
+    """Modules of a report that are left after this time are skipped, and come first the next time."""
+    memory_mb: int = Field(default=1000, ge=100)
+    """Memory that modules may take together, beyond the process they run in."""
     interval_s: float = Field(default=1.0, ge=0)
     """On live video, seconds from one analysed picture to the next; 0: as often as possible."""
     disabled_modules: tuple[str, ...] = ()

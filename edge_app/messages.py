@@ -261,6 +261,15 @@ class StoreHealth(PartState):
     oldest_unsent_at: AwareDatetime | None = None
 
 
+class ModulesHealth(PartState):
+    """How the CAD modules do: ``ok``, ``reduced`` while one is switched off because it failed again and again."""
+
+    unavailable: tuple[Word, ...] = ()
+    """Modules that are switched off for a while; their entries in reports say until when."""
+    skipped: int = Field(default=0, ge=0)
+    """Pictures that were due but not analysed, because the modules had no time."""
+
+
 class ControllerHealth(Message):
     """What is known of the microcontroller."""
 
@@ -296,12 +305,15 @@ class Health(Message):
     """Null where none is configured."""
     broker: PartState
     """The connection to the broker; any other state than ``connected`` is seen on the page only."""
+    modules: ModulesHealth | None = None
+    """Null in health of versions that did not say."""
     temperature: float | None = None
     """Degrees Celsius; null where the box has no sensor."""
 
     def states(self) -> tuple[PartState, ...]:
         """What makes two healths differ: states and reasons, without counters."""
-        parts = (self.signal, self.capture, self.store, self.link, self.broker)
+        modules = () if self.modules is None else (self.modules,)
+        parts = (self.signal, self.capture, self.store, self.link, self.broker, *modules)
         return tuple(PartState(state=part.state, reason=part.reason) for part in parts)
 
 

@@ -2,15 +2,18 @@
 
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
-from cad_modules.registry import Registry, discover
-from edge_app.analysis import Analyzer
+from cad_modules.registry import Registry
+from edge_app.analysis import Analyzer, Limits
+from edge_app.breaker import BreakerChange
 from edge_app.classifier import Classifier
 from edge_app.config import CaptureCardSource, Config, SourceConfig, StoreConfig, StreamUrlSource
 from edge_app.errors import PageError
 from edge_app.evidence import PictureEvidence
 from edge_app.messages import ModelInfo, Status
+from edge_app.module_discovery import discover_apart
 from edge_app.overrides import Overrider
 from edge_app.page import Page, ServiceParts
 from edge_app.page_process import packages_missing
@@ -53,7 +56,7 @@ def make_classifier(config: Config) -> Classifier:
 
 def make_registry(config: Config) -> Registry:
     """The installed CAD modules without those that are switched off."""
-    registry, disabled = discover(config.router.bundle_folders), config.analysis.disabled_modules
+    registry, disabled = discover_apart(config.router.bundle_folders), config.analysis.disabled_modules
     known = {module.name for module in registry.modules} | {entry.name for entry in registry.unusable}
     if unknown := sorted(set(disabled) - known):
         log.warning("analysis.disabled_modules: there is no module %s", ", ".join(unknown))
@@ -64,9 +67,11 @@ def make_registry(config: Config) -> Registry:
     )
 
 
-def make_analyzer(config: Config) -> Analyzer:
+def make_analyzer(config: Config, on_breaker: Callable[[BreakerChange], None] = lambda change: None) -> Analyzer:
     """The runner of the CAD modules; enter or close it."""
-    return Analyzer(config.router.bundle_folders, config.analysis.deadline_s)
+    analysis = config.analysis
+    limits = Limits(analysis.deadline_s, analysis.report_deadline_s, analysis.memory_mb * 2**20)
+    return Analyzer(config.router.bundle_folders, limits=limits, on_breaker=on_breaker)
 
 
 def retention_of(config: StoreConfig) -> Retention:

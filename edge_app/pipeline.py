@@ -57,6 +57,8 @@ class Progress:
     dropped: int = 0
     """Gaps in the sequence of frames: pictures that the source had to drop."""
     reports: int = 0
+    skipped: int = 0
+    """Pictures that were due but not analysed, because the modules had no time."""
     decision: str = ""
     """Of the last report; empty before the first."""
     reported_s: float = 0.0
@@ -83,6 +85,8 @@ class Pipeline:
         evidence: Makes the files that are kept beside a report; None: nothing is.
         submit: Runs the modules and makes the reports, in order: at once, or in the background, so that the router goes
             on meanwhile.
+        offer: As ``submit`` for pictures of a live source that nobody asked for: False, and nothing done, while there
+            is more work than time. None: they are submitted like the others.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class Pipeline:
         live: bool = False,
         evidence: KeepsEvidence | None = None,
         submit: Callable[[Job], None] = run_now,
+        offer: Callable[[Job], bool] | None = None,
     ) -> None:
         self._device_id = device_id
         self._classifier = classifier
@@ -106,6 +111,7 @@ class Pipeline:
         self._live = live
         self._evidence = evidence
         self._submit = submit
+        self._offer = offer if live else None
         self._clip_categories = routing.clip_categories(registry)
         self._motion = Motion()
         self._screen = screen.ScreenWatch()
@@ -164,15 +170,18 @@ class Pipeline:
             candidate = Candidate(picture, self._classify(picture, timing_ms), views.sharpness(picture))
         due = list(view.add(candidate, change))
         self.progress.reason = view.advice or picture.reason
-        if self._wanted.is_set():
+        wanted = self._wanted.is_set()
+        if wanted:
             self._wanted.clear()
             if candidate not in due:
                 due.append(candidate)
         for chosen in due:
-            if chosen is candidate and change == "same":
+            frozen = chosen is candidate and change == "same"
+            if frozen:
                 # The report says what the network says of this very frame, so that it can be made again from it.
                 chosen = replace(chosen, classification=self._classify(picture, timing_ms))
-            self._report(chosen, timing_ms if chosen.picture is picture else {}, view)
+            may_skip = not (wanted or frozen)  # nobody asked for it, and the next interval brings another
+            self._report(chosen, timing_ms if chosen.picture is picture else {}, view, may_skip=may_skip)
         if self._live and view.has_changed:
             self.close_view()
 
@@ -207,12 +216,25 @@ class Pipeline:
         return classification
 
     def _report(
-        self, candidate: Candidate, timing_ms: dict[str, float], view: View | None, trigger: Trigger | None = None
+        self,
+        candidate: Candidate,
+        timing_ms: dict[str, float],
+        view: View | None,
+        trigger: Trigger | None = None,
+        may_skip: bool = False,
     ) -> None:
         """Have a picture analysed and reported on; the view remembers what was found."""
+
+        def job() -> None:
+            self._make_report(candidate, dict(timing_ms), view, trigger)
+
+        if not may_skip or self._offer is None:
+            self._submit(job)
+        elif not self._offer(job):
+            self.progress.skipped += 1
+            return
         if view is not None:
             view.chosen += 1
-        self._submit(lambda: self._make_report(candidate, dict(timing_ms), view, trigger))
 
     def _make_report(
         self, candidate: Candidate, timing_ms: dict[str, float], view: View | None, trigger: Trigger | None

@@ -144,7 +144,7 @@ def test_the_next_picture_gets_its_own_answer(counted) -> None:
 
 
 def clip_of(runtime: Runtime, *modules: CadModule) -> tuple[ClipFrame, ...]:
-    return runtime.clip_frames([IMAGE, IMAGE + 1], [0.0, 0.04], [0.0, 0.5], modules)
+    return runtime.clip_frames([IMAGE, IMAGE + 1], [0.0, 0.04], [0.0, 0.5], [module.models for module in modules])
 
 
 def test_a_network_runs_once_per_frame_of_a_clip_for_all_its_readers(counted) -> None:

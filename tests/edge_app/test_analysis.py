@@ -7,7 +7,8 @@ import pytest
 from fakes.pictures import frame, sector
 
 from cad_modules.registry import Registry, UnusableModule, discover
-from edge_app.analysis import Analyzer
+from edge_app.analysis import Analyzer, Limits
+from edge_app.breaker import FAILURES, BreakerChange
 from edge_app.records import Box, Clip, Picture, Plan
 
 NAMES = (
@@ -133,3 +134,42 @@ def test_an_empty_plan_starts_nothing(registry: Registry) -> None:
     with Analyzer(entry_points=ENTRIES) as analyzer:
         assert analyzer.analyze(Plan(), picture()) == ()
         assert not [child for child in multiprocessing.active_children() if child.name == "cad-worker"]
+
+
+def test_a_module_that_keeps_failing_is_switched_off_told_and_others_run(registry: Registry) -> None:
+    changes: list[BreakerChange] = []
+    with Analyzer(deadline_s=3.0, entry_points=ENTRIES, on_breaker=changes.append) as analyzer:
+        for _ in range(FAILURES):
+            assert analyzer.analyze(plan(registry, "raises", "mean"), picture())[0].status == "failed"
+        off, mean = analyzer.analyze(plan(registry, "raises", "mean"), picture())
+        assert (off.status, mean.status) == ("unavailable", "ok")
+        assert "broken on purpose" in off.reason and "tried again in" in off.reason
+        assert list(analyzer.unavailable()) == ["raises"]
+    assert [(change.module, change.open) for change in changes] == [("raises", True)]
+
+
+def test_a_picture_that_does_not_suit_a_module_never_switches_it_off(analyzer: Analyzer, registry: Registry) -> None:
+    for _ in range(FAILURES + 1):
+        assert analyzer.analyze(plan(registry, "unsuitable"), picture())[0].status == "unsuitable"
+
+
+def test_modules_left_when_a_reports_time_is_up_are_said_and_come_first_the_next_time(registry: Registry) -> None:
+    limits = Limits(deadline_s=0.8, report_deadline_s=0.8)
+    with Analyzer(entry_points=ENTRIES, limits=limits) as analyzer:
+        analyzer.analyze(plan(registry, "mean"), picture())
+        entries = analyzer.analyze(plan(registry, "sleeps", "mean", "coloured"), picture())
+        assert [entry.status for entry in entries] == ["timed_out", "unavailable", "unavailable"]
+        assert "skipped" in entries[1].reason
+        entries = analyzer.analyze(plan(registry, "sleeps", "mean", "coloured"), picture())
+        assert [entry.status for entry in entries] == ["timed_out", "ok", "ok"]
+
+
+def test_a_worker_that_is_killed_from_outside_between_reports_costs_one_entry_at_most(registry: Registry) -> None:
+    with Analyzer(deadline_s=3.0, entry_points=ENTRIES) as analyzer:
+        analyzer.analyze(plan(registry, "mean"), picture())
+        (worker,) = [child for child in multiprocessing.active_children() if child.name == "cad-worker"]
+        worker.kill()
+        worker.join()
+        first, *others = analyzer.analyze(plan(registry, "mean", "coloured", "unsuitable"), picture())
+        assert [entry.status for entry in others] == ["ok", "unsuitable"]
+        assert first.status == "failed"

@@ -35,6 +35,26 @@ def test_who_submits_too_much_waits() -> None:
         assert len(submitted) == 6
 
 
+def test_what_is_only_offered_is_refused_while_something_waits_and_never_runs() -> None:
+    free, begun = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def block() -> None:
+        begun.set()
+        free.wait(5)
+
+    with Background("test") as background:
+        background.submit(block)
+        assert begun.wait(5)
+        assert background.offer(lambda: done.append("first"))
+        assert not background.offer(lambda: done.append("second"))
+        background.submit(lambda: done.append("asked for"))
+        free.set()
+        background.wait()
+        assert background.offer(lambda: done.append("third"))
+    assert done == ["first", "asked for", "third"]
+
+
 def test_error_of_a_job_is_raised_to_who_submits_next_and_nothing_runs_behind_it() -> None:
     ran: list[str] = []
 

@@ -298,3 +298,26 @@ def test_other_category_without_a_cut_is_a_new_view() -> None:
     box.pipeline.close_view()
     clips = [report for report in box.reports if report.scope == "clip"]
     assert [report.classification.category for report in clips] == ["us_cardiac", "us_lung"]
+
+
+def test_live_pictures_that_nobody_asked_for_are_skipped_and_counted_while_there_is_no_time() -> None:
+    box = Box()
+    box.pipeline = Pipeline(
+        "cart-7", box.router, REGISTRY, box.analyzer, box.reports.append, 1.0, live=True, offer=lambda job: False
+    )
+    frames = list(moving(3.0))
+    box.pipeline.run(frames[:60])
+    assert box.scopes() == ["frame", "clip"], "what is due when a view closes is not skipped"
+    assert box.pipeline.progress.skipped == 2
+    box.pipeline.take_picture()
+    box.pipeline.process(frames[60])
+    assert box.scopes()[2:] == ["frame"], "a picture that was asked for is never skipped"
+
+
+def test_pictures_of_a_file_are_never_skipped() -> None:
+    box = Box()
+    box.pipeline = Pipeline(
+        "cart-7", box.router, REGISTRY, box.analyzer, box.reports.append, 1.0, live=False, offer=lambda job: False
+    )
+    box.pipeline.run(moving(3.0))
+    assert box.scopes() == ["frame", "frame", "frame", "clip"] and box.pipeline.progress.skipped == 0

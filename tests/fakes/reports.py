@@ -12,6 +12,7 @@ from edge_app.messages import (
     FrameInfo,
     Health,
     ModelInfo,
+    ModulesHealth,
     OverlayInfo,
     PartState,
     Report,
@@ -120,5 +121,6 @@ def make_health(device_id: str = "cart-7", signal: str = "live") -> Health:
         store=StoreHealth(state="ok", reports=3, unsent=1, oldest_unsent_at=NOON),
         link=PartState(state="none"),
         broker=PartState(state="connected"),
+        modules=ModulesHealth(state="ok"),
         temperature=51.5,
     )
