@@ -122,6 +122,11 @@ class Analyzer:
         """The modules that are switched off for a while, with the reason; from any thread."""
         return self._breakers.open_now()
 
+    @property
+    def worker_process_id(self) -> int:
+        """Of the worker; 0 while there is none."""
+        return 0 if self._worker is None else self._worker.process_id
+
     def close(self) -> None:
         """End the worker and everything that modules started."""
         worker, self._worker = self._worker, None

@@ -128,7 +128,7 @@ class WorkerProcess:
                 raise WorkerLost(f"the module ended its process ({_way_of_ending(self._process)})")
         try:
             return json.loads(self._connection.recv_bytes(MAX_ANSWER_BYTES))
-        except EOFError as error:
+        except (EOFError, ConnectionResetError) as error:
             raise WorkerLost(f"the module ended its process ({_way_of_ending(self._process)})") from error
         except (OSError, ValueError) as error:
             raise WorkerLost(f"the analysis process answered in no known way: {error}") from error

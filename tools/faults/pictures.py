@@ -33,6 +33,12 @@ def write_pictures(folder: Path) -> None:
             os.link(folder / f"{number % DIFFERENT:04}.png", folder / f"{number:04}.png")
 
 
+def sector_on_screen(height: int = 1080, width: int = 1920, seed: int = 0) -> np.ndarray:
+    """A scanner's screen with a sector on it, BGR, shape (height, width, 3)."""
+    gray = cv2.resize(_sector(seed), (width, height), interpolation=cv2.INTER_LINEAR_EXACT)
+    return np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
 def _sector(seed: int) -> np.ndarray:
     """An ultrasound sector of speckle, gray, on black."""
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
