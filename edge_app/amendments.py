@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_app.clock import amendment_now, wall_time_trusted
+from edge_app.config_mqtt import MAIN
 from edge_app.errors import StoreError
 from edge_app.messages import Amendment
 from edge_app.store import Store
@@ -52,10 +53,11 @@ class AmendmentOutbox:
 
     Args:
         store: Holds them until they are delivered.
+        destination: The broker's name.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, destination: str = MAIN) -> None:
+        self._store, self._destination = store, destination
         self._asked = threading.Event()
 
     def ask(self) -> None:
@@ -68,7 +70,7 @@ class AmendmentOutbox:
             return []
         self._asked.clear()
         try:
-            return self._store.undelivered_amendments()
+            return self._store.undelivered_amendments(self._destination)
         except StoreError as error:  # the next connection tries again
             logger.warning("no amendment is published: %s", error)
             return []
@@ -76,6 +78,6 @@ class AmendmentOutbox:
     def delivered(self, amendment: Amendment) -> None:
         """The broker has it."""
         try:
-            self._store.mark_amended(amendment.boot_id)
+            self._store.mark_amended(amendment.boot_id, self._destination)
         except StoreError as error:  # it is sent again at the next connection
             logger.warning("an amendment cannot be marked as delivered: %s", error)

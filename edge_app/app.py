@@ -37,7 +37,7 @@ from edge_app.parts import make_registry as make_registry
 from edge_app.parts import open_source as open_source
 from edge_app.parts import retention_of as retention_of
 from edge_app.pipeline import Pipeline
-from edge_app.publisher import Publisher
+from edge_app.publishers import Publishers
 from edge_app.records import Evidence, Frame
 from edge_app.seal import read_seal
 from edge_app.sources.base import Source
@@ -83,15 +83,22 @@ class Service:
         classifier = make_classifier(config)
         try:
             retention = retention_of(config.store)
-            self.store = Store(config.store.path, retention.max_bytes, seal=read_seal(config.store.key_file))
+            self.store = Store(
+                config.store.path,
+                retention.max_bytes,
+                seal=read_seal(config.store.key_file),
+                destinations=config.mqtt.destinations,
+            )
             self._parts.callback(self.store.close)
+            for name, count in self.store.drop_other_destinations().items():
+                log.warning("%d reports waited for broker %r, which is configured no more: not sent there", count, name)
             self._log_start()
             if config.mqtt.embedded_broker:
                 from edge_app.broker import EmbeddedBroker
 
                 self._parts.enter_context(EmbeddedBroker(config.mqtt.port, config.mqtt.version))
-            self.publisher = Publisher(
-                config.mqtt, self.store, self._status(), self.health, self._command, on_event=self._tell_page
+            self.publisher = Publishers(
+                config.mqtt, self.store, self._status(), self.health, self._command, self._tell_page
             )
             alarm_s = config.store.unsent_alarm_hours * 3600
             self._keeper = Keeper(self.store, retention, self._stopping, self._health_changed, alarm_s)
@@ -194,6 +201,7 @@ class Service:
             else self.controller.link(),
             controller=None if self.controller is None else self.controller.health(),
             broker=self.publisher.state,
+            further_brokers=self.publisher.further(),
             modules=modules_health(self._analyzer.unavailable(), progress.skipped),
             temperature=_temperature(),
         )
@@ -208,8 +216,8 @@ class Service:
             self._clock_watch.look()
             if self.controller is not None and self.controller.failed:
                 raise RuntimeError(self.controller.link().reason)
-            if self.publisher.state.state == "failed":
-                raise RuntimeError(self.publisher.state.reason)  # a bug ends the process; systemd starts it again
+            if self.publisher.failure:
+                raise RuntimeError(self.publisher.failure)  # a bug ends the process; systemd starts it again
             if self.pipeline.progress.state != state:
                 state = self.pipeline.progress.state
                 self._health_changed()

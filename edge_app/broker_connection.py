@@ -21,7 +21,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_app import broker_problems
 from edge_app.broker_problems import BrokerProblem
-from edge_app.config import MqttConfig, TlsConfig
+from edge_app.config import BrokerConfig, TlsConfig
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 10.0
@@ -74,7 +74,7 @@ class BrokerConnection:
         BrokerProblem: By ``open``, ``step`` and ``publish``: the broker cannot be used, or no longer.
     """
 
-    def __init__(self, settings: MqttConfig, client_id: str, will: Message | None = None) -> None:
+    def __init__(self, settings: BrokerConfig, client_id: str, will: Message | None = None) -> None:
         self._settings = settings
         self.address = f"{settings.host}:{settings.port}"
         self._version5 = settings.version == "5"

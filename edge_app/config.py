@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field, ValidationError, model_validator
 
+from edge_app.config_mqtt import BrokerConfig as BrokerConfig
 from edge_app.config_mqtt import MqttConfig as MqttConfig
 from edge_app.config_mqtt import TlsConfig as TlsConfig
 from edge_app.config_problems import explain

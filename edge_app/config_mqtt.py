@@ -1,10 +1,13 @@
 """The section [mqtt]: the broker that reports go to."""
 
-from typing import Literal
+from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from edge_app.config_section import ExistingFile, SecretFile, Section
+
+MAIN: Final = ""
+"""The destination of the section itself, in the outbox."""
 
 
 class TlsConfig(Section):
@@ -24,14 +27,12 @@ class TlsConfig(Section):
         return self
 
 
-class MqttConfig(Section):
-    """The broker that reports go to; always with QoS 1."""
+class BrokerConfig(Section):
+    """A broker, and how reports go to it; always with QoS 1."""
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=1883, ge=1, le=65535)
     version: Literal["5", "3.1.1"] = "5"
-    embedded_broker: bool = False
-    """Start a broker on this machine (package ``iotcore``), for a demo or a box without one."""
     keepalive_s: int = Field(default=30, ge=5, le=3600)
     """A broker that hangs is noticed after twice this time."""
     username: str | None = None
@@ -48,18 +49,51 @@ class MqttConfig(Section):
     """With delivery ``receipt``: a report is sent again when no receipt came for so long; doubles up to an hour."""
     receipt_application: str | None = Field(default=None, min_length=1)
     """With delivery ``receipt``: only the receipts count that are signed with this name; null: the first that comes."""
+    order: Literal["oldest", "urgent"] = "oldest"
+    """What goes first: the oldest report; or, of those that a person asked for (foot switch, freeze, exposure, button),
+    the newest, then the others in their order. Receivers put them in order by the reports' ``clock``."""
+    commands: bool = True
+    """Do what comes on the topic ``.../command`` there."""
     report_expiry_s: int | None = Field(default=None, ge=1)
     """The broker drops a report that no subscriber took for so long (MQTT 5); null: never."""
     health_interval_s: float = Field(default=30.0, ge=1)
 
     @model_validator(mode="after")
-    def _check_combinations(self) -> "MqttConfig":
+    def _check_combinations(self) -> Self:
         if self.password_file is not None and self.username is None:
             raise ValueError("password_file without username: give both or none")
-        if self.embedded_broker and (self.tls is not None or self.host not in ("127.0.0.1", "localhost")):
-            raise ValueError("embedded_broker listens on 127.0.0.1 without tls: remove host and tls, or the broker")
         if self.receipt_application is not None and self.delivery != "receipt":
             raise ValueError('receipt_application needs delivery = "receipt"')
         if self.report_expiry_s is not None and self.version != "5":
             raise ValueError('report_expiry_s needs version = "5"')
         return self
+
+
+class FurtherBroker(BrokerConfig):
+    """Another broker that gets every report too, with its own place in the outbox."""
+
+    name: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")
+    """Of this destination, in health and logs; one that is renamed begins anew."""
+
+
+class MqttConfig(BrokerConfig):
+    """Where reports go to."""
+
+    embedded_broker: bool = False
+    """Start a broker on this machine (package ``iotcore``), for a demo or a box without one."""
+    further: tuple[FurtherBroker, ...] = ()
+    """Other brokers, such as the clinic's beside one in the box: one that is away holds up none of the others."""
+
+    @model_validator(mode="after")
+    def _check_brokers(self) -> Self:
+        if self.embedded_broker and (self.tls is not None or self.host not in ("127.0.0.1", "localhost")):
+            raise ValueError("embedded_broker listens on 127.0.0.1 without tls: remove host and tls, or the broker")
+        names = [broker.name for broker in self.further]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two of the brokers in further have one name ({', '.join(names)}): rename one")
+        return self
+
+    @property
+    def destinations(self) -> dict[str, BrokerConfig]:
+        """Every broker by name; that of this section has none."""
+        return {MAIN: self, **{broker.name: broker for broker in self.further}}

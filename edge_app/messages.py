@@ -288,6 +288,14 @@ class ControllerHealth(Message):
     """Times that it began anew while the service ran."""
 
 
+class BrokerHealth(PartState):
+    """A further broker; states as of ``broker``."""
+
+    name: str
+    unsent: int = Field(default=0, ge=0)
+    """Reports that wait for it."""
+
+
 class Health(Message):
     """How the box does: retained, every 30 s and whenever a state changes."""
 
@@ -305,6 +313,8 @@ class Health(Message):
     """Null where none is configured."""
     broker: PartState
     """The connection to the broker; any other state than ``connected`` is seen on the page only."""
+    further_brokers: tuple[BrokerHealth, ...] = ()
+    """The other brokers that get every report."""
     modules: ModulesHealth | None = None
     """Null in health of versions that did not say."""
     temperature: float | None = None
@@ -313,7 +323,7 @@ class Health(Message):
     def states(self) -> tuple[PartState, ...]:
         """What makes two healths differ: states and reasons, without counters."""
         modules = () if self.modules is None else (self.modules,)
-        parts = (self.signal, self.capture, self.store, self.link, self.broker, *modules)
+        parts = (self.signal, self.capture, self.store, self.link, self.broker, *self.further_brokers, *modules)
         return tuple(PartState(state=part.state, reason=part.reason) for part in parts)
 
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from edge_app.config_mqtt import MAIN
 from edge_app.errors import StoreError
 from edge_app.store import Store, UnsentReport
 
@@ -37,6 +38,8 @@ class Outbox:
         on_refused: Called with a report that will not be sent again by itself, and the reason.
         receipt_timeout_s: A report leaves the outbox with an application's receipt; when none came for so long, it is
             sent again with all that follow it. None: it leaves when the broker has it.
+        destination: The broker's name.
+        urgent_first: The newest report that a person asked for goes before all others.
     """
 
     def __init__(
@@ -45,8 +48,11 @@ class Outbox:
         size: int,
         on_refused: Callable[[UnsentReport, str], None],
         receipt_timeout_s: float | None = None,
+        destination: str = MAIN,
+        urgent_first: bool = False,
     ) -> None:
         self._store, self._size, self._on_refused = store, size, on_refused
+        self._destination, self._urgent_first = destination, urgent_first
         self._shortest_receipt_timeout_s = self._receipt_timeout_s = receipt_timeout_s
         self._window = size
         self._on_way: dict[int, UnsentReport] = {}
@@ -93,9 +99,11 @@ class Outbox:
             return []
         fresh: list[UnsentReport] = []
         try:
+            if self._urgent_first:
+                fresh += self._urgent(room)
             while len(fresh) < room and (self._ready or self._fetch()):
                 row = self._ready.popleft()
-                if row.outbox_id not in self._on_way and row.outbox_id not in self._delivered:
+                if row not in fresh and self._waits(row):
                     fresh.append(row)
         except StoreError as error:
             self._ready.extendleft(reversed(fresh))
@@ -106,9 +114,21 @@ class Outbox:
         self.empty = not fresh
         return fresh
 
+    def _waits(self, row: UnsentReport) -> bool:
+        return row.outbox_id not in self._on_way and row.outbox_id not in self._delivered
+
+    def _urgent(self, room: int) -> list[UnsentReport]:
+        """The newest urgent ones that are not on their way."""
+        known = len(self._on_way) + len(self._delivered)
+        rows = self._store.newest_urgent(room + known, self._destination)
+        chosen = [row for row in rows if self._waits(row)][:room]
+        if chosen:
+            self._ready = deque(row for row in self._ready if row not in chosen)
+        return chosen
+
     def _fetch(self) -> bool:
         """Read the next reports from the store; False if there is none."""
-        rows = self._store.next_unsent(self._after, FETCHED)
+        rows = self._store.next_unsent(self._after, FETCHED, self._destination)
         if rows:
             self._after = rows[-1].outbox_id
         self._ready.extend(rows)
@@ -135,7 +155,7 @@ class Outbox:
             return
         report = next((row for row in self._on_way.values() if row.report_id == report_id), None)
         try:
-            report = report or self._store.find_unsent(report_id)
+            report = report or self._store.find_unsent(report_id, self._destination)
         except StoreError as error:
             self._pause(error)
         if report is None:

@@ -18,7 +18,8 @@ from typing import Final
 from edge_app.amendments import AmendmentOutbox
 from edge_app.broker_connection import Acknowledgement, BrokerConnection, Message
 from edge_app.broker_problems import REPORT_REFUSALS, BrokerProblem
-from edge_app.config import MqttConfig
+from edge_app.config import BrokerConfig
+from edge_app.config_mqtt import MAIN
 from edge_app.errors import EdgeCadError
 from edge_app.inbox import Inbox
 from edge_app.messages import (
@@ -50,7 +51,7 @@ ENVELOPE_BYTES: Final = 512
 logger = logging.getLogger(__name__)
 
 
-def check_broker(settings: MqttConfig) -> None:
+def check_broker(settings: BrokerConfig) -> None:
     """Connect to the broker and leave again, beside a service that may be running; up to 15 s.
 
     Raises:
@@ -79,11 +80,12 @@ class Publisher:
         on_event: Called with every event that is to be published, in the thread that tells it.
         shortest_pause_s: Before the second attempt to connect; doubles up to ``longest_pause_s``.
         longest_pause_s: Longest pause between two attempts.
+        destination: The broker's name in the outbox.
     """
 
     def __init__(
         self,
-        settings: MqttConfig,
+        settings: BrokerConfig,
         store: Store,
         online: Status,
         health: Callable[[], Health],
@@ -92,6 +94,7 @@ class Publisher:
         on_event: Callable[[Event], None] = lambda event: None,
         shortest_pause_s: float = 1.0,
         longest_pause_s: float = 60.0,
+        destination: str = MAIN,
     ) -> None:
         self._settings, self._store, self._online, self._health = settings, store, online, health
         self._on_receipt, self._on_event = on_receipt, on_event
@@ -103,10 +106,14 @@ class Publisher:
         self._stopping = threading.Event()
         self._flush_until = 0.0
         self._health_asked = threading.Event()
-        self._amendments = AmendmentOutbox(store)
+        self._destination = destination
+        self._amendments = AmendmentOutbox(store, destination)
         self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
         receipt_timeout_s = settings.receipt_timeout_s if settings.delivery == "receipt" else None
-        self._outbox = Outbox(store, settings.in_flight, self._report_refused, receipt_timeout_s)
+        urgent_first = settings.order == "urgent"
+        self._outbox = Outbox(
+            store, settings.in_flight, self._report_refused, receipt_timeout_s, destination, urgent_first
+        )
         self._on_way: dict[int, UnsentReport | Amendment | Event | None] = {}
         """By message id; None: a status or health."""
         self._next_health_at = 0.0
@@ -122,7 +129,7 @@ class Publisher:
 
     def start(self) -> None:
         """Begin; reports that the broker refused in an earlier run are tried once more."""
-        self._store.retry_refused()
+        self._store.retry_refused(self._destination)
         self._thread.start()
 
     def stop(self, flush_s: float = 5.0) -> None:
@@ -131,18 +138,27 @@ class Publisher:
         Args:
             flush_s: Time for that; what was not sent stays in the outbox.
         """
-        self._flush_until = time.monotonic() + flush_s
-        self._stopping.set()
-        self._waker.wake()
+        self.ask_to_stop(flush_s)
         if self._thread.is_alive():
             self._thread.join()  # ends after connecting and flushing at the latest, both of which have a limit
         self._waker.close()
 
+    def ask_to_stop(self, flush_s: float = 5.0) -> None:
+        """Begin to do what ``stop`` does, without waiting for it."""
+        if not self._stopping.is_set():
+            self._flush_until = time.monotonic() + flush_s
+            self._stopping.set()
+            self._waker.wake()
+
     def publish_event(self, event: Event) -> None:
         """Send an event, now or when the broker is there; of many, the newest are kept."""
+        self.queue_event(event)
+        self._on_event(event)
+
+    def queue_event(self, event: Event) -> None:
+        """The same for an event that those who want to know of it know already."""
         self._events.append(event)
         self._waker.wake()
-        self._on_event(event)
 
     def health_changed(self) -> None:
         """Publish the health now, if one of its states is another than the last published."""
@@ -188,7 +204,7 @@ class Publisher:
         self._amendments.ask()
         self._publish_status(connection, self._online)
         self._next_health_at = 0.0
-        for name in ("command", "receipt"):
+        for name in ("command", "receipt") if self._settings.commands else ("receipt",):
             connection.subscribe(device_topic(self._device_id, name))
         while True:
             stopping = self._stopping.is_set()  # first: what was put into the store before the stop is still sent

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_app.audit import Details, Head, append, last_details, write_head
+from edge_app.config_mqtt import MAIN
 from edge_app.errors import StoreError, StoreFull
 from edge_app.messages import Amendment, Opinion, Report
 from edge_app.records import Evidence as Evidence
@@ -36,6 +37,7 @@ class Store(StoreReader):
         max_bytes: No report is taken while the file holds more; None: as long as the disk has room.
         damaged: The file is known to be, and is set aside in any case.
         seal: Encrypts the pictures; None: they are kept as they are.
+        destinations: Names of the brokers that get every report.
 
     Raises:
         StoreError: The file cannot be used; the text says why and the way out. So do all methods.
@@ -45,8 +47,14 @@ class Store(StoreReader):
     """Where the damaged file went that was found at this start."""
 
     def __init__(
-        self, path: Path, max_bytes: int | None = None, damaged: bool = False, seal: Seal | None = None
+        self,
+        path: Path,
+        max_bytes: int | None = None,
+        damaged: bool = False,
+        seal: Seal | None = None,
+        destinations: Iterable[str] = (MAIN,),
     ) -> None:
+        self._destinations = tuple(destinations)
         self._max_bytes = max_bytes
         self._head: Head | None = None
         self._listeners: list[Callable[[], None]] = []
@@ -79,7 +87,11 @@ class Store(StoreReader):
                 "INSERT INTO evidence (report_id, name, media_type, content, sha256, sealed) VALUES (?, ?, ?, ?, ?, ?)",
                 rows,
             )
-            connection.execute("INSERT INTO outbox (report_id) VALUES (?)", (report.report_id,))
+            urgent = report.trigger is not None
+            connection.executemany(
+                "INSERT INTO outbox (report_id, destination, urgent) VALUES (?, ?, ?)",
+                [(report.report_id, destination, urgent) for destination in self._destinations],
+            )
             if report.amends is not None:
                 connection.execute("INSERT INTO amended VALUES (?, ?)", (report.report_id, report.amends.report_id))
             if report.clock is not None and not report.clock.trusted:
@@ -144,10 +156,10 @@ class Store(StoreReader):
             self._notify()
         return bool(needed)
 
-    def mark_amended(self, boot_id: str) -> None:
-        """The amendment of a boot was delivered."""
+    def mark_amended(self, boot_id: str, destination: str = MAIN) -> None:
+        """The amendment of a boot was delivered to a broker."""
         with self._writing() as connection:
-            connection.execute("UPDATE amendments SET delivered = 1 WHERE boot_id = ?", (boot_id,))
+            connection.execute("INSERT OR IGNORE INTO amendment_deliveries VALUES (?, ?)", (boot_id, destination))
 
     def mark_delivered(self, outbox_ids: Iterable[int]) -> None:
         """Take reports out of the outbox; they stay in the store."""
@@ -159,21 +171,43 @@ class Store(StoreReader):
         with self._writing() as connection:
             connection.execute("UPDATE outbox SET refusal = ? WHERE id = ?", (reason, outbox_id))
 
-    def retry_refused(self) -> int:
-        """Let refused reports be sent again, in their old order; returns how many."""
+    def drop_other_destinations(self) -> dict[str, int]:
+        """Take what waits for brokers that are no destination any more out of the outbox; how many, by name.
+
+        The reports stay in the store.
+        """
+        marks = ", ".join("?" * len(self._destinations))
         with self._writing() as connection:
-            changed = connection.execute("UPDATE outbox SET refusal = NULL WHERE refusal IS NOT NULL").rowcount
+            rows = connection.execute(
+                f"SELECT destination, count(*) FROM outbox WHERE destination NOT IN ({marks}) GROUP BY destination",
+                self._destinations,
+            ).fetchall()
+            for destination, count in rows:
+                connection.execute("DELETE FROM outbox WHERE destination = ?", (destination,))
+                self._log(connection, "destination_dropped", {"destination": destination, "unsent": count})
+        return dict(rows)
+
+    def retry_refused(self, destination: str = MAIN) -> int:
+        """Let reports that a broker refused be sent to it again, in their old order; returns how many."""
+        with self._writing() as connection:
+            changed = connection.execute(
+                "UPDATE outbox SET refusal = NULL WHERE refusal IS NOT NULL AND destination = ?", (destination,)
+            ).rowcount
         self._notify()
         return changed
 
     def send_again(self, after: datetime) -> int:
-        """Put the reports made after a moment back into the outbox, oldest first; returns how many."""
+        """Put the reports made after a moment back into the outbox of every broker, oldest first; returns how many."""
         with self._writing() as connection:
-            changed = connection.execute(
-                "INSERT INTO outbox (report_id) SELECT report_id FROM reports WHERE created_at > ? "
-                "AND report_id NOT IN (SELECT report_id FROM outbox) ORDER BY created_at, report_id",
-                (_time_text(after),),
-            ).rowcount
+            changed = max(
+                connection.execute(
+                    "INSERT INTO outbox (report_id, destination) SELECT report_id, ? FROM reports WHERE created_at > ? "
+                    "AND report_id NOT IN (SELECT report_id FROM outbox WHERE destination = ?) "
+                    "ORDER BY created_at, report_id",
+                    (destination, _time_text(after), destination),
+                ).rowcount
+                for destination in self._destinations
+            )
         self._notify()
         return changed
 
@@ -203,7 +237,7 @@ class Store(StoreReader):
     def carry_over(self, damaged: Path) -> Salvaged:
         """Take over what can be read of a damaged store."""
         with self._write_lock, errors_of(self.path):
-            salvaged = carry_over(damaged, self._writer)
+            salvaged = carry_over(damaged, self._writer, self._destinations)
         self.log("carry_over", {"file": damaged.name, **asdict(salvaged)})
         self._notify()
         return salvaged

@@ -86,6 +86,30 @@ MIGRATIONS: Final = (
     """
     ALTER TABLE evidence ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;  -- 1: content is encrypted; sha256 is of that
     """,
+    """
+    CREATE TABLE outbox_by_destination (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,  -- the order of sending
+        report_id TEXT NOT NULL REFERENCES reports ON DELETE CASCADE,
+        destination TEXT NOT NULL DEFAULT '',  -- a broker's name; '': that of [mqtt] itself
+        urgent INTEGER NOT NULL DEFAULT 0,     -- 1: a person asked for this report
+        refusal TEXT,               -- why the broker will not take it; NULL: waits to be sent
+        UNIQUE (report_id, destination)
+    );
+    INSERT INTO outbox_by_destination (id, report_id, refusal) SELECT id, report_id, refusal FROM outbox;
+    DELETE FROM sqlite_sequence WHERE name = 'outbox_by_destination';
+    INSERT INTO sqlite_sequence SELECT 'outbox_by_destination', seq FROM sqlite_sequence WHERE name = 'outbox';
+    DROP TABLE outbox;
+    ALTER TABLE outbox_by_destination RENAME TO outbox;
+    CREATE INDEX outbox_waiting ON outbox (destination, id) WHERE refusal IS NULL;
+    CREATE INDEX outbox_urgent ON outbox (destination, id) WHERE refusal IS NULL AND urgent;
+    CREATE TABLE amendment_deliveries (  -- which broker has which amendment
+        boot_id TEXT NOT NULL REFERENCES amendments ON DELETE CASCADE,
+        destination TEXT NOT NULL,
+        PRIMARY KEY (boot_id, destination)
+    );
+    INSERT INTO amendment_deliveries SELECT boot_id, '' FROM amendments WHERE delivered;
+    ALTER TABLE amendments DROP COLUMN delivered;
+    """,
 )
 """Each brings the file from version n to n + 1 (``PRAGMA user_version``); written ones are never changed."""
 

@@ -7,13 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
+from edge_app.config_mqtt import MAIN
 from edge_app.errors import StoreSealed
 from edge_app.messages import Amendment, Report
 from edge_app.records import Evidence
 from edge_app.seal import Seal
 from edge_app.store_file import connect_to_read, errors_of
 from edge_app.store_retention import used_bytes
+
+UNSENT: Final = "SELECT id, report_id, device_id, category, body FROM outbox JOIN reports USING (report_id)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class StoreCounts:
 
     reports: int
     unsent: int
+    """That wait to be sent; one that waits for two brokers counts twice."""
     refused: int
     """Reports that the broker would not take; they stay."""
     oldest_unsent_at: datetime | None
@@ -60,35 +65,54 @@ class StoreReader:
         self._read_lock = threading.Lock()
         self._reader = connect_to_read(path) if connection is None else connection
 
-    def next_unsent(self, after: int, limit: int) -> list[UnsentReport]:
-        """Reports that wait to be sent, in order.
+    def next_unsent(self, after: int, limit: int, destination: str = MAIN) -> list[UnsentReport]:
+        """Reports that wait to be sent to a broker, in order.
 
         Args:
             after: Only those with a greater ``outbox_id``.
             limit: At most so many.
+            destination: The broker's name.
         """
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT id, report_id, device_id, category, body FROM outbox JOIN reports USING (report_id) "
-                "WHERE refusal IS NULL AND id > ? ORDER BY id LIMIT ?",
-                (after, limit),
+                f"{UNSENT} WHERE refusal IS NULL AND destination = ? AND id > ? ORDER BY id LIMIT ?",
+                (destination, after, limit),
             ).fetchall()
         return [UnsentReport(*row) for row in rows]
 
-    def find_unsent(self, report_id: str) -> UnsentReport | None:
-        """A report, if it waits to be sent."""
+    def newest_urgent(self, limit: int, destination: str = MAIN) -> list[UnsentReport]:
+        """Reports that a person asked for and that wait to be sent to a broker, newest first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"{UNSENT} WHERE refusal IS NULL AND urgent AND destination = ? ORDER BY id DESC LIMIT ?",
+                (destination, limit),
+            ).fetchall()
+        return [UnsentReport(*row) for row in rows]
+
+    def find_unsent(self, report_id: str, destination: str = MAIN) -> UnsentReport | None:
+        """A report, if it waits to be sent to a broker."""
         with self._reading() as connection:
             row = connection.execute(
-                "SELECT id, report_id, device_id, category, body FROM outbox JOIN reports USING (report_id) "
-                "WHERE refusal IS NULL AND report_id = ?",
-                (report_id,),
+                f"{UNSENT} WHERE refusal IS NULL AND report_id = ? AND destination = ?", (report_id, destination)
             ).fetchone()
         return None if row is None else UnsentReport(*row)
 
-    def undelivered_amendments(self) -> list[Amendment]:
-        """Amendments that wait to be sent."""
+    def unsent_to(self, destination: str) -> int:
+        """How many reports wait to be sent to a broker."""
         with self._reading() as connection:
-            rows = connection.execute("SELECT body FROM amendments WHERE body IS NOT NULL AND NOT delivered")
+            (count,) = connection.execute(
+                "SELECT count(*) FROM outbox WHERE refusal IS NULL AND destination = ?", (destination,)
+            ).fetchone()
+        return int(count)
+
+    def undelivered_amendments(self, destination: str = MAIN) -> list[Amendment]:
+        """Amendments that wait to be sent to a broker."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT body FROM amendments WHERE body IS NOT NULL AND boot_id NOT IN "
+                "(SELECT boot_id FROM amendment_deliveries WHERE destination = ?)",
+                (destination,),
+            )
             return [Amendment.from_json(body) for (body,) in rows]
 
     def amendment(self, boot_id: str) -> Amendment | None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pydantic import ValidationError
 
+from edge_app.config_mqtt import MAIN
 from edge_app.messages import Report
 from edge_app.store_file import digest
 
@@ -19,6 +20,10 @@ ROWS_TRIED: Final = 1_000_000
 """Where even the number of reports cannot be read."""
 SEALED_SINCE: Final = 6
 """The first version of the schema that knows encrypted pictures."""
+DESTINATIONS_SINCE: Final = 7
+"""The first one that knows several brokers."""
+Waiting: TypeAlias = tuple[str, str, int, str | None]
+"""Report id, destination, urgent, refusal."""
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +39,7 @@ class Salvaged:
     """Reports that are lost, or are not what was kept."""
 
 
-def carry_over(damaged: Path, connection: sqlite3.Connection) -> Salvaged:
+def carry_over(damaged: Path, connection: sqlite3.Connection, destinations: tuple[str, ...] = (MAIN,)) -> Salvaged:
     """Copy every report that is whole into another store, with its evidence and its place in the outbox.
 
     Reports that are there already are left as they are, so that it can be done again.
@@ -42,6 +47,7 @@ def carry_over(damaged: Path, connection: sqlite3.Connection) -> Salvaged:
     Args:
         damaged: The file, with its ``-wal`` beside it if it had one.
         connection: To the other store, outside of a transaction.
+        destinations: Brokers that get everything again where the outbox cannot be read.
     """
     with closing(sqlite3.connect(damaged, isolation_level=None)) as old:
         try:
@@ -50,7 +56,8 @@ def carry_over(damaged: Path, connection: sqlite3.Connection) -> Salvaged:
             logger.error("%s: nothing can be read of it: %s", damaged, error)
             return Salvaged()
         digests = ("sha256" if version >= 2 else "NULL", "sealed" if version >= SEALED_SINCE else "0")
-        salvaged = _carry_over(old, digests, connection)
+        outbox = _outbox(old, version)
+        salvaged = _carry_over(old, digests, connection, outbox, destinations)
     logger.error(
         "%s: %d reports were carried over, %d of them to be sent; %d could not be read",
         damaged,
@@ -61,8 +68,13 @@ def carry_over(damaged: Path, connection: sqlite3.Connection) -> Salvaged:
     return salvaged
 
 
-def _carry_over(old: sqlite3.Connection, columns: tuple[str, str], connection: sqlite3.Connection) -> Salvaged:
-    outbox = _outbox(old)
+def _carry_over(
+    old: sqlite3.Connection,
+    columns: tuple[str, str],
+    connection: sqlite3.Connection,
+    outbox: list[Waiting] | None,
+    destinations: tuple[str, ...],
+) -> Salvaged:
     reports, unsent, unreadable, last = 0, 0, 0, _last_row(old)
     for first in range(1, last + 1, BATCH):
         connection.execute("BEGIN IMMEDIATE")
@@ -80,24 +92,29 @@ def _carry_over(old: sqlite3.Connection, columns: tuple[str, str], connection: s
                     _copy_corrections(old, connection, row[0], row[4])
                     if outbox is None:
                         unsent += 1
-                        connection.execute("INSERT INTO outbox (report_id) VALUES (?)", row[:1])
+                        connection.executemany(
+                            "INSERT INTO outbox (report_id, destination) VALUES (?, ?)",
+                            [(row[0], destination) for destination in destinations],
+                        )
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-    for report_id, refusal in outbox or ():
+    for report_id, destination, urgent, refusal in outbox or ():
         unsent += connection.execute(
-            "INSERT OR IGNORE INTO outbox (report_id, refusal) SELECT report_id, ? FROM reports WHERE report_id = ?",
-            (refusal, report_id),
+            "INSERT OR IGNORE INTO outbox (report_id, destination, urgent, refusal) "
+            "SELECT report_id, ?, ?, ? FROM reports WHERE report_id = ?",
+            (destination, urgent, refusal, report_id),
         ).rowcount
     return Salvaged(reports, unsent, unreadable)
 
 
-def _outbox(old: sqlite3.Connection) -> list[tuple[str, str | None]] | None:
+def _outbox(old: sqlite3.Connection, version: int) -> list[Waiting] | None:
     """What waits, in order; None if that cannot be read."""
+    columns = "destination, urgent" if version >= DESTINATIONS_SINCE else f"'{MAIN}', 0"
     try:
-        return old.execute("SELECT report_id, refusal FROM outbox NOT INDEXED ORDER BY id").fetchall()
+        return old.execute(f"SELECT report_id, {columns}, refusal FROM outbox NOT INDEXED ORDER BY id").fetchall()
     except sqlite3.DatabaseError:
         return None
 

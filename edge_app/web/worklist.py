@@ -36,7 +36,8 @@ ON_EVERY_PICTURE: Final = ("image_quality", "screen_text", "exposure_check")
 """Modules whose findings come last in a list."""
 COLUMNS: Final = (
     "created_at, report_id, body, "
-    "(SELECT iif(refusal IS NULL, 'waiting', 'refused') FROM outbox o WHERE o.report_id = r.report_id), "
+    "(SELECT iif(refusal IS NULL, 'waiting', 'refused') FROM outbox o WHERE o.report_id = r.report_id "
+    " ORDER BY refusal IS NOT NULL LIMIT 1), "
     "EXISTS (SELECT 1 FROM evidence e WHERE e.report_id = r.report_id AND e.name = 'picture.png'), "
     "(SELECT group_concat(by_report_id) FROM amended a WHERE a.report_id = r.report_id), "
     "(SELECT count(*) FROM opinions p WHERE p.report_id = r.report_id AND opinion = 'agree'), "
@@ -118,7 +119,9 @@ class Worklist(StoreReader):
     def delivery(self, report_id: str) -> str:
         """What became of a report: ``waiting``, ``sent`` or ``refused``."""
         with self._reading() as connection:
-            row = connection.execute("SELECT refusal FROM outbox WHERE report_id = ?", (report_id,)).fetchone()
+            row = connection.execute(
+                "SELECT refusal FROM outbox WHERE report_id = ? ORDER BY refusal IS NOT NULL LIMIT 1", (report_id,)
+            ).fetchone()
         return "sent" if row is None else "waiting" if row[0] is None else "refused"
 
     def categories(self) -> list[CategoryCount]:

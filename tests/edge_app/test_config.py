@@ -20,6 +20,7 @@ from edge_app.config import (
     example_text,
     load_config,
 )
+from edge_app.config_mqtt import FurtherBroker
 from edge_app.errors import ConfigError
 from edge_app.messages import device_topic
 
@@ -59,9 +60,12 @@ def test_every_key_is_in_the_example(tmp_path: Path) -> None:
     shown: dict[str, set[str]] = {}
     for section in sections:
         tree = tomllib.loads(section)
-        (name,) = re.findall(r"^\[([a-z.]+)\]", section)
+        (name,) = re.findall(r"^\[+([a-z.]+)\]", section)
         for part in name.split("."):
             tree = tree[part]
+        if name == "mqtt.further":  # only what is its own, and some that are likely
+            assert {"name"} <= set(tree[0]) <= set(FurtherBroker.model_fields)
+            continue
         shown.setdefault(tree["kind"] if name == "source" else name, set()).update(tree)
     assert shown == declared_keys()
 
@@ -74,7 +78,7 @@ def declared_keys() -> dict[str, set[str]]:
             sections[name] = typing.cast(type[BaseModel], field.annotation)
     (tls,) = [part for part in typing.get_args(MqttConfig.model_fields["tls"].annotation) if part is not type(None)]
     sections["mqtt.tls"] = tls
-    return {name: set(section.model_fields) - {"tls"} for name, section in sections.items()}
+    return {name: set(section.model_fields) - {"tls", "further"} for name, section in sections.items()}
 
 
 def sources() -> Any:
@@ -199,7 +203,14 @@ def test_a_password_in_a_wrong_url_is_not_repeated(tmp_path: Path) -> None:
         ('embedded_broker = true\nhost = "broker.local"', "mqtt: embedded_broker listens on 127.0.0.1 without tls"),
         ('report_expiry_s = 60\nversion = "3.1.1"', 'mqtt: report_expiry_s needs version = "5"'),
         ('[mqtt.tls]\ncertificate_file = "secret"', "mqtt.tls: certificate_file and key_file go together"),
-        ("qos = 2", "mqtt.qos: unknown key; there are: delivery, embedded_broker, health_interval_s, host,"),
+        ("qos = 2", "mqtt.qos: unknown key; there are: commands, delivery, embedded_broker, further,"),
+        ('[[mqtt.further]]\nhost = "h"', "mqtt.further.0.name: missing"),
+        ('[[mqtt.further]]\nname = ""', "mqtt.further.0.name: String should have at least 1 character"),
+        (
+            '[[mqtt.further]]\nname = "a"\n[[mqtt.further]]\nname = "a"',
+            "mqtt: two of the brokers in further have one name",
+        ),
+        ('[[mqtt.further]]\nname = "a"\nprot = 1', "mqtt.further.0.prot: unknown key; did you mean 'port'?"),
         ("tls = true", "mqtt.tls: is a section, not a value: write [mqtt.tls] and its keys below"),
     ],
 )
@@ -249,3 +260,18 @@ def test_a_configuration_cannot_be_changed() -> None:
     config = load_config(None, {})
     with pytest.raises(ValueError, match="frozen"):
         config.mqtt.port = 1  # type: ignore[misc]
+
+
+def test_page_listens_to_others_with_https_or_when_told_to(tmp_path: Path) -> None:
+    assert Config().web.loopback and not Config().web.enabled
+    open_to_all = '[web]\nenabled = true\nhost = "0.0.0.0"\n'
+    (problem,) = problems(tmp_path, open_to_all)
+    assert "without https" in problem and "allow_http" in problem
+    assert load_config(write(tmp_path, f"{open_to_all}allow_http = true\n"), {}).web.enabled
+    for name in ("page.pem", "page.key"):
+        (tmp_path / name).write_text("a PEM file")
+    (tmp_path / "page.key").chmod(0o600)
+    files = 'certificate_file = "page.pem"\nkey_file = "page.key"\n'
+    assert not load_config(write(tmp_path, open_to_all + files), {}).web.loopback
+    (problem,) = problems(tmp_path, '[web]\ncertificate_file = "page.pem"\n')
+    assert "go together" in problem

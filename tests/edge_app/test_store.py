@@ -273,11 +273,11 @@ def test_an_older_file_is_brought_to_the_newest_version_with_its_reports(
     store = Store(path)
     store.put(make_report())
     store.close()
-    newer = (*store_file.MIGRATIONS, "ALTER TABLE outbox ADD COLUMN destination TEXT NOT NULL DEFAULT 'broker';")
+    newer = (*store_file.MIGRATIONS, "ALTER TABLE outbox ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue';")
     monkeypatch.setattr(store_file, "MIGRATIONS", newer)
     store = Store(path)
     assert store.counts().unsent == 1
-    assert store._writer.execute("SELECT destination FROM outbox").fetchall() == [("broker",)]
+    assert store._writer.execute("SELECT colour FROM outbox").fetchall() == [("blue",)]
     assert store._writer.execute("PRAGMA user_version").fetchone() == (len(newer),)
     store.close()
 
