@@ -43,6 +43,7 @@ def main() -> None:
     logging.basicConfig(
         level=config.log.level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
         settings = _settings(config, Status.model_validate(hello["status"]), hello)
         asyncio.run(_run(settings, config, link, PictureSlot(int(sys.argv[2])), rest))
