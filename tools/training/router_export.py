@@ -17,6 +17,7 @@ from tools.training.bundle_writer import write_bundle
 from tools.training.dataset import Row, read_pictures, training_sets
 from tools.training.nothing import draw_nothing, speckle_phantom
 from tools.training.router_batches import LABELS, STORED_SIDE, to_network
+from tools.training.router_card import LIMITS, left_out, weights_use
 from tools.training.router_statistics import fit_statistics
 
 VERSION: Final = "1.0.0"
@@ -25,17 +26,6 @@ FEATURE_LAYER: Final = "mean"
 REPRESENTATIVE_PER_SET: Final = 20
 GOLDEN_SEED: Final = 1
 GOLDEN_COUNT: Final = 8
-
-LIMITS: Final = (
-    "For research use; not for diagnosis.",
-    "Knows nine kinds of pictures; another organ seen by ultrasound (kidney, thyroid, carotid) may be taken for one of "
-    "them: see metrics.external.",
-    "Breast from other scanners was often taken for nerve: see metrics.external.",
-    "Heart: learned from apical four-chamber views of one vendor (CAMUS); other views are less sure.",
-    "Nerve: learned from one linear probe (USGRA). Breast: one hospital (BUSI).",
-    "Extremity: hands at 64 px and fractured bones from the web; shoulders, hips and feet are rare.",
-    "One picture is one answer; it does not look at a clip's movement.",
-)
 
 
 def export(model: Any, rows: list[Row], folder: Path, out: Path, seed: int) -> Card:
@@ -59,8 +49,8 @@ def export(model: Any, rows: list[Row], folder: Path, out: Path, seed: int) -> C
         features=int(features.shape[-1]),
         golden_tolerance=0,
         origin=mobilenet.ORIGIN,
-        weights_use="research and other non-commercial use: CAMUS, JSRT, RSNA hands, part of POCUS allow no more",
-        limits=LIMITS,
+        weights_use=weights_use(trained_on),
+        limits=(*LIMITS, *left_out(trained_on)),
         training_data=training_sets(trained_on),
         metrics={},
         int8={},
