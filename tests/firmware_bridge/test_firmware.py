@@ -3,24 +3,23 @@
 import itertools
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from controllers import compiled_library, skip_or_fail
+from boards import ALL_HIGH, Board
+from controllers import skip_or_fail
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_bridge.codes import Capability, EventKind, Lamp, NakReason, PinRole, ResetCause
+from firmware_bridge.codes import Capability, Lamp, NakReason, PinRole, ResetCause
 from firmware_bridge.compiled_firmware import FOLDER, CompiledFirmware
 from firmware_bridge.emulator import missing_packages
-from firmware_bridge.fake_firmware import EVENTS_KEPT, FakeFirmware, Firmware
-from firmware_bridge.framing import FrameParser, encode_frame
+from firmware_bridge.fake_firmware import FakeFirmware
+from firmware_bridge.framing import encode_frame
 from firmware_bridge.messages import (
     Ack,
     Buzz,
-    ControllerEvent,
     EventTaken,
     Heartbeat,
     Hello,
@@ -33,80 +32,7 @@ from firmware_bridge.messages import (
     SetRelay,
     SetTiming,
     Welcome,
-    decode,
-    encode,
 )
-
-ALL_HIGH = 0xFF
-FOOT, FREEZE, EXPOSURE = 0, 1, 2
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compiled_library(tmp_path_factory.mktemp("firmware"))
-
-
-class Board:
-    """A firmware with its pins and a clock, and everything that it said."""
-
-    def __init__(self, firmware: Firmware, levels: int = ALL_HIGH, start_us: int = 1_000_000) -> None:
-        self.firmware, self.levels, self.now_us = firmware, levels, start_us
-        self.parser = FrameParser()
-        self.said: list[tuple[Message, int]] = []
-        firmware.boot(start_us, ResetCause.POWER_ON, levels)
-
-    def let_pass(self, milliseconds: int) -> None:
-        for _ in range(milliseconds):
-            self.now_us += 1000
-            self.firmware.tick(self.now_us)
-            self._listen()
-
-    def send(self, message: Message, sequence: int) -> list[Message]:
-        """Returns the answers at once."""
-        return self.send_bytes(encode_frame(encode(message, sequence)))
-
-    def send_bytes(self, data: bytes) -> list[Message]:
-        before = len(self.said)
-        self.firmware.receive(data, self.now_us)
-        self._listen()
-        return [message for message, _ in self.said[before:] if not isinstance(message, Heartbeat | ControllerEvent)]
-
-    def switch(self, pin: int, level: int) -> None:
-        self.levels = self.levels & ~(1 << pin) | level << pin
-        self.firmware.set_levels(self.levels, self.now_us)
-
-    def events(self) -> list[ControllerEvent]:
-        """The events that it told, without repeats and temperature."""
-        told = {
-            message.counter: message
-            for message, _ in self.said
-            if isinstance(message, ControllerEvent) and message.event != EventKind.TEMPERATURE
-        }
-        return [told[counter] for counter in sorted(told)]
-
-    def greet(self, session: int = 1, sequence: int = 1) -> Welcome:
-        (welcome,) = self.send(Hello(1, 1, session), sequence)
-        assert isinstance(welcome, Welcome)
-        return welcome
-
-    def take_all(self, session: int = 1) -> None:
-        """Take every event as it comes."""
-        for _ in range(100):
-            self.let_pass(2)
-            told = [message.counter for message, _ in self.said if isinstance(message, ControllerEvent)]
-            if told:
-                self.send(EventTaken(session, max(told)), 0)
-
-    def _listen(self) -> None:
-        self.said += [decode(payload) for payload in self.parser.feed(self.firmware.take_output())]
-
-
-@pytest.fixture(params=["fake", "compiled"])
-def board(request: pytest.FixtureRequest) -> Iterator[Board]:
-    if request.param == "fake":
-        yield Board(FakeFirmware())
-    else:
-        yield Board(CompiledFirmware(request.getfixturevalue("library")))
 
 
 def test_command_before_the_greeting_is_refused(board: Board) -> None:
@@ -225,124 +151,6 @@ def test_heart_beats_twice_a_second(board: Board) -> None:
     beats = [message.time_us for message, _ in board.said if isinstance(message, Heartbeat)]
     assert 10 <= len(beats) <= 11
     assert all(490_000 <= later - earlier <= 510_000 for earlier, later in itertools.pairwise(beats))
-
-
-def test_event_is_repeated_until_it_is_taken(board: Board) -> None:
-    board.greet()
-    board.take_all()
-    board.switch(FREEZE, 0)
-    board.let_pass(1000)
-    told = [message for message, _ in board.said if isinstance(message, ControllerEvent)]
-    told = [event for event in told if event.event == EventKind.FREEZE_ON]
-    assert 4 <= len(told) <= 6 and len(set(told)) == 1
-    board.send(EventTaken(99, told[0].counter), 0)  # of another session
-    count = len(board.said)
-    board.let_pass(1000)
-    assert any(isinstance(message, ControllerEvent) for message, _ in board.said[count:])
-    board.send(EventTaken(1, told[0].counter), 0)
-    count = len(board.said)
-    board.let_pass(1000)
-    assert not any(isinstance(message, ControllerEvent) for message, _ in board.said[count:])
-
-
-def test_bounces_are_one_event_at_the_first_edge(board: Board) -> None:
-    board.greet()
-    board.let_pass(50)
-    first_us = board.now_us
-    for _ in range(5):
-        board.switch(FOOT, 0)
-        board.let_pass(3)
-        board.switch(FOOT, 1)
-        board.let_pass(2)
-    board.switch(FOOT, 0)
-    board.take_all()
-    assert [(event.event, event.time_us) for event in board.events()] == [(EventKind.FOOT_SWITCH_PRESS, first_us)]
-
-
-def test_glitch_shorter_than_the_debounce_is_no_event(board: Board) -> None:
-    board.greet()
-    board.let_pass(50)
-    board.switch(FREEZE, 0)
-    board.let_pass(15)
-    board.switch(FREEZE, 1)
-    board.take_all()
-    assert board.events() == []
-
-
-def test_late_loop_loses_no_press(board: Board) -> None:
-    board.greet()
-    board.let_pass(50)
-    for level in (0, 1):
-        board.switch(FREEZE, level)
-        board.now_us += 40_000  # the loop stands still meanwhile
-    board.take_all()
-    assert [event.event for event in board.events()] == [EventKind.FREEZE_ON, EventKind.FREEZE_OFF]
-
-
-def test_press_hold_and_double_press(board: Board) -> None:
-    board.greet()
-    board.send(SetTiming(500, 300), 2)
-    board.let_pass(50)
-    for down_ms, up_ms in ((600, 600), (50, 100), (50, 100), (50, 100)):
-        board.switch(FOOT, 0)
-        board.let_pass(down_ms)
-        board.switch(FOOT, 1)
-        board.let_pass(up_ms)
-    board.take_all()
-    assert [event.event for event in board.events()] == [
-        EventKind.FOOT_SWITCH_PRESS,
-        EventKind.FOOT_SWITCH_HOLD,
-        EventKind.FOOT_SWITCH_PRESS,
-        EventKind.FOOT_SWITCH_DOUBLE,
-        EventKind.FOOT_SWITCH_PRESS,
-    ]
-
-
-def test_exposure_has_its_length(board: Board) -> None:
-    board.greet()
-    board.send(SetPin(EXPOSURE, PinRole.EXPOSURE, 1, 2), 2)
-    board.let_pass(50)
-    board.switch(EXPOSURE, 0)
-    board.let_pass(123)
-    board.switch(EXPOSURE, 1)
-    board.take_all()
-    start, end = board.events()
-    assert (start.event, end.event, end.value) == (EventKind.EXPOSURE_START, EventKind.EXPOSURE_END, 123)
-    assert end.time_us - start.time_us == 123_000
-
-
-def test_probe_that_is_there_at_the_start_is_told_and_a_pedal_is_not(library: Path) -> None:
-    for firmware in (FakeFirmware(), CompiledFirmware(library)):
-        board = Board(firmware, levels=0b00000)
-        board.let_pass(100)
-        assert board.greet().active == 0b11111
-        board.take_all()
-        assert [event.event for event in board.events()] == [EventKind.PROBE_CONNECTED, EventKind.ENCLOSURE_OPENED]
-
-
-def test_same_pin_settings_again_tell_nothing_anew(board: Board) -> None:
-    board.greet()
-    board.switch(3, 0)
-    board.take_all()
-    assert [event.event for event in board.events()] == [EventKind.PROBE_CONNECTED]
-    board.send(SetPin(3, PinRole.PROBE, 1, 20), 2)
-    board.take_all()
-    assert len(board.events()) == 1
-    board.send(SetPin(3, PinRole.ENCLOSURE, 1, 20), 3)
-    board.take_all()
-    assert [event.event for event in board.events()][1:] == [EventKind.ENCLOSURE_OPENED]
-
-
-def test_of_many_events_the_newest_are_kept_and_the_gap_is_seen(board: Board) -> None:
-    for _ in range(30):
-        for level in (0, 1):
-            board.switch(FREEZE, level)
-            board.let_pass(25)
-    welcome = board.greet()
-    newest = welcome.next_event + EVENTS_KEPT - 1
-    board.take_all()
-    assert [event.counter for event in board.events()] == list(range(welcome.next_event, newest + 1))
-    assert newest >= 60
 
 
 def test_buzzer_falls_silent_by_itself(library: Path) -> None:
