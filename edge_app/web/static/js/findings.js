@@ -7,6 +7,7 @@ import { badge, button, dialog, run } from "./parts.js";
 import { moduleState, qualityState, trustState } from "./states.js";
 import { categoryName, kindName, nameOf, t } from "./texts.js";
 
+const SAID_ELSEWHERE = "quality_score"; // as "picture quality good"
 const SHOWN_SCORE = 0.05; // a category less probable than this is no help to an unsure reader
 
 /** The card "what it shows". */
@@ -58,7 +59,7 @@ export const allScores = (found) => found.scores.filter((score) => score.probabi
 /** The card with the numbers that matter most. */
 export function measurementsCard(view, opinions) {
   const { report, summary } = view;
-  const shown = summary.headline.filter((entry) => entry.feature !== "quality_score");
+  const shown = important(summary);
   const allNew = shown.length > 0 && shown.every((entry) => entry.experimental);
   const inPixels = shown.some((entry) => entry.unit.startsWith("px"));
   return h("section.card.measurements", { "data-key": "measurements", "aria-label": t("find.title") },
@@ -127,10 +128,13 @@ export class Opinions extends EventTarget {
 
 const keyOf = (...parts) => parts.join("/");
 
+/** The measurements that matter most. */
+export const important = (summary) => summary.headline.filter((entry) => entry.feature !== SAID_ELSEWHERE);
+
 /** The modules' entries, first those that the measurements come from. */
 export function inOrder({ report, summary }) {
-  const important = new Set(summary.headline.map((entry) => entry.module));
-  return report.analyses.toSorted((one, other) => important.has(other.module) - important.has(one.module));
+  const first = new Set(important(summary).map((entry) => entry.module));
+  return report.analyses.toSorted((one, other) => first.has(other.module) - first.has(one.module));
 }
 
 /** The card with every module's entry. */
@@ -164,11 +168,11 @@ function moduleRow(entry) {
 /** Asks what the picture shows, and has it analysed as that. */
 export function chooseCategory(report, known, done) {
   const now = report.classification.category;
-  const apply = h("button.button.primary.wide", { type: "button", disabled: true }, t("class.choose"));
+  const apply = h("button.button.primary.wide", { type: "button", disabled: true }, t("class.choose.first"));
   let chosen = null;
   const options = known.map((category) => {
     const option = h("button.option", { type: "button", "aria-pressed": "false", disabled: category === now },
-      h("span", {}, categoryName(category)), h("span.quiet", {}, category === now ? t("class.choose.now", { category: kindName(category) }) : kindName(category)));
+      h("span", {}, categoryName(category)), h("span.quiet", {}, category === now ? t("class.choose.now") : kindName(category)));
     option.onclick = () => {
       chosen = category;
       options.forEach((other) => other.setAttribute("aria-pressed", String(other === option)));

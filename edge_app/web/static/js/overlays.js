@@ -50,12 +50,13 @@ export function layersOf(report) {
  * @param {Array} layers as of layersOf
  * @param {Choice} choice
  * @param {{x: number, y: number, width: number, height: number}} area what of the frame is shown
+ * @param {boolean} alwaysNamed with the names, however small the picture is
  */
-export function draw(svg, layers, choice, area) {
+export function draw(svg, layers, choice, area, alwaysNamed = false) {
   svg.setAttribute("viewBox", `${area.x} ${area.y} ${area.width} ${area.height}`);
   svg.replaceChildren();
   const scale = area.width / (svg.clientWidth || area.width); // frame pixels per pixel of the page
-  const named = svg.clientWidth >= NAMED_FROM_PX;
+  const named = alwaysNamed || svg.clientWidth >= NAMED_FROM_PX;
   for (const layer of layers.filter((entry) => choice.isOn(entry.label))) {
     const group = h("svg:g", { "data-label": layer.label });
     for (const overlay of layer.overlays) group.append(...shapesOf(overlay, layer.style));

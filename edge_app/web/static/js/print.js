@@ -45,7 +45,7 @@ async function show(view) {
   if (!picture) return;
   await image.decode().catch(() => {});
   svg.parentElement.style.setProperty("--ratio", String(picture.width / picture.height));
-  draw(svg, layersOf(report), new Choice(), picture);
+  draw(svg, layersOf(report), new Choice(), picture, true); // on paper there are no buttons that tell the lines apart
 }
 
 function headline(report) {
@@ -66,7 +66,7 @@ function table(view) {
     ? entry.findings.map((finding, index) => row(index === 0 ? entry : null, finding))
     : [h("tr", {}, h("td", {}, nameOf(entry.module)), h("td", { colspan: 3 }, `${moduleState(entry.status).title}${entry.reason ? `: ${entry.reason}` : ""}`))]);
   return h("table.values", {},
-    h("thead", {}, h("tr", {}, ["rep.module", "find.title", "rep.value", "rep.range"].map((key) => h("th", { scope: "col" }, t(key))))),
+    h("thead", {}, h("tr", {}, ["rep.module", "rep.measurement", "rep.value", "rep.range"].map((key) => h("th", { scope: "col" }, t(key))))),
     h("tbody", {}, rows.slice(0, ROWS), rows.length > ROWS && h("tr", {}, h("td", { colspan: 4 }, t("rep.more_rows", { n: rows.length - ROWS })))));
 }
 

@@ -110,8 +110,8 @@ function partsOf(live, connected) {
   const storeLevel = levelOf(store.state) === "ok" && store.refused ? "warn" : levelOf(store.state);
   return [
     part("service", live.service),
-    { key: "signal", level: picture.level, value: picture.title, more: picture.level === "ok" ? "" : picture.hint, reason: picture.reason },
-    part("capture", capture, t("health.frames", { frames: whole(capture.frames), dropped: whole(capture.dropped) })),
+    { key: "signal", level: picture.level, value: picture.title, more: picture.level === "ok" ? "" : picture.hint, reason: picture.reason === capture.reason ? "" : picture.reason },
+    part("capture", capture, t("health.frames", { frames: whole(capture.frames), dropped: whole(capture.dropped) }), { running: "ok", starting: "info", stopped: "warn" }[capture.state] ?? "bad"),
     part("broker", live.broker),
     { key: "store", level: storeLevel, value: whole(store.unsent), reason: store.reason,
       more: [t("health.reports", { n: whole(store.reports) }), store.oldest_unsent_at && t("health.oldest", { time: ago(store.oldest_unsent_at) }), store.refused && t("health.refused", { n: whole(store.refused) })].filter(Boolean).join(", ") },

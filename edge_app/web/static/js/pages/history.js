@@ -1,6 +1,7 @@
 // The worklist: every report, newest first, searched and filtered.
 import { get, queryOf } from "../api.js";
 import { fill, h } from "../dom.js";
+import { important } from "../findings.js";
 import { clock, dateTime, day, midnight, percent, quantity } from "../format.js";
 import { icon } from "../icons.js";
 import { badge, button, empty, failure, field, loading, select } from "../parts.js";
@@ -179,7 +180,7 @@ function row(summary) {
       h("span.row-time", {}, clock(summary.created_at),
         !summary.time_trusted && h("span.unsure-time", { title: t("hist.time_unsure") }, icon("waiting"), h("span.visually-hidden", {}, t("hist.time_unsure")))),
       h("span.row-what", {}, h("strong", {}, nameOfSummary(summary)), h("span.quiet", {}, detailOf(summary))),
-      h("span.row-values", {}, summary.headline.filter((entry) => entry.feature !== "quality_score").slice(0, 3).map((entry) => {
+      h("span.row-values", {}, important(summary).slice(0, 3).map((entry) => {
         const { text, unit } = quantity(entry.value, entry.unit);
         return h("span.row-value", {}, h("span.quiet", {}, nameOf(entry.feature)), h("b", {}, `${text} ${unit}`.trim()));
       })),

@@ -25,7 +25,7 @@ export function showLive(content, context) {
 
 class LivePage {
   #controller = new AbortController();
-  #shown_ms = 0;
+  #shown_ms = -Infinity;
   #capturing = false;
   #held = null;
 
@@ -116,7 +116,8 @@ class LivePage {
     const state = pictureState(live, connected, late);
     const showing = isShowing(state);
     const rate = state.key === "live" && live.frames_per_second ? t("signal.rate", { rate: number(live.frames_per_second, 2) }) : "";
-    fill(this.over, badge(state, "big"), rate && h("span.rate", {}, rate));
+    const beside = rate || (state.key === "frozen" ? state.hint : "");
+    fill(this.over, badge(state, "big"), beside && h("span.rate", {}, beside));
     this.stage.element.classList.toggle("dim", !showing);
     this.stage.element.classList.toggle("held", state.key === "frozen");
     this.message.hidden = showing;
