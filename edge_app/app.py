@@ -300,7 +300,8 @@ class Service:
         elif command.command == "replay":
             text = f"{self.store.send_again(command.after)} reports are sent again"
         else:
-            text = f"{command.command} is not done by this version"
+            self.pipeline.name_view(command.view)
+            text = f"the view {command.view or 'without a name'} begins with the next picture"
         details: dict[str, str | int | float | bool] = {"command": command.command, "command_id": command.command_id}
         self.store.log("command", details)
         event = Event(

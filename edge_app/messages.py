@@ -194,6 +194,8 @@ class Report(Message):
     """For scope ``frame``; else null."""
     clip: ClipInfo | None = None
     """For scope ``clip``; else null."""
+    view: Word | None = None
+    """As an application named it by the command ``set_view``."""
     trigger: Trigger | None = None
     """The event of the controller, or of a person at the page, that asked for this picture; null where none did."""
     amends: Amends | None = None

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, TypeAdapter
 
-from edge_app.message_base import Message, Uuid7
+from edge_app.message_base import Message, Uuid7, Word
 
 
 class Receipt(Message):
@@ -34,11 +34,12 @@ class Replay(Message):
 
 
 class SetView(Message):
-    """Name the view that the following pictures belong to."""
+    """Name the view that the following pictures belong to; it begins with the next one."""
 
     command: Literal["set_view"]
     command_id: str = Field(min_length=1, max_length=64)
-    view: str = Field(min_length=1, max_length=64)
+    view: Word | None = Field(max_length=64, examples=["apical_four_chamber"])
+    """Stands in their reports, so no patient's name; null: none."""
 
 
 Command: TypeAlias = Annotated[TakePicture | Replay | SetView, Field(discriminator="command")]

@@ -119,6 +119,8 @@ class Pipeline:
         self._next_sequence = 0
         self._wanted = Event()
         self._asked: deque[tuple[Frame, Trigger]] = deque()
+        self._view_name: str | None = None
+        self._named: deque[str | None] = deque()
         self.progress = Progress()
 
     def take_picture(self) -> None:
@@ -128,6 +130,10 @@ class Pipeline:
     def take(self, frame: Frame, trigger: Trigger) -> None:
         """Analyse this very frame with the next one that comes (callable from any thread)."""
         self._asked.append((frame, trigger))
+
+    def name_view(self, name: str | None) -> None:
+        """Begin a new view with the next frame; reports say its name until another is given (from any thread)."""
+        self._named.append(name)
 
     def run(self, frames: Iterable[Frame]) -> None:
         """Process every frame, then close the last view, also when the source fails."""
@@ -140,6 +146,9 @@ class Pipeline:
     def process(self, frame: Frame) -> None:
         """Process one frame, after those that were asked for."""
         self._report_asked()
+        while self._named:
+            self.close_view()
+            self._view_name = self._named.popleft()
         started = time.perf_counter()
         change: Change = "cut" if frame.clip_id is None else self._motion.compare(frame)
         picture = screen.look(frame) if frame.clip_id is None else self._screen.look(frame, change)
@@ -203,8 +212,8 @@ class Pipeline:
         for chosen in view.flush():
             self._report(chosen, {}, view)
         if view.is_clip:
-            clip = view.recorder.clip()
-            self._submit(lambda: self._make_clip_report(view, clip))
+            clip, name = view.recorder.clip(), self._view_name
+            self._submit(lambda: self._make_clip_report(view, clip, name))
 
     def _classify(self, picture: Picture, timing_ms: dict[str, float]) -> Classification:
         if picture.state in NO_RESULT:
@@ -225,8 +234,10 @@ class Pipeline:
     ) -> None:
         """Have a picture analysed and reported on; the view remembers what was found."""
 
+        name = self._view_name
+
         def job() -> None:
-            self._make_report(candidate, dict(timing_ms), view, trigger)
+            self._make_report(candidate, dict(timing_ms), view, trigger, name)
 
         if not may_skip or self._offer is None:
             self._submit(job)
@@ -237,7 +248,12 @@ class Pipeline:
             view.chosen += 1
 
     def _make_report(
-        self, candidate: Candidate, timing_ms: dict[str, float], view: View | None, trigger: Trigger | None
+        self,
+        candidate: Candidate,
+        timing_ms: dict[str, float],
+        view: View | None,
+        trigger: Trigger | None,
+        name: str | None,
     ) -> None:
         self.progress.busy_since_s = time.monotonic()
         try:
@@ -246,7 +262,7 @@ class Pipeline:
             analyses = self._analyzer.analyze(plan, candidate.picture)
             timing_ms["analysis"] = _since(started)
             frame, found = candidate.picture.frame, candidate.classification
-            report = reporting.build_report(self._device_id, frame, found, analyses, timing_ms, trigger)
+            report = reporting.build_report(self._device_id, frame, found, analyses, timing_ms, trigger, name)
             if view is not None:
                 view.keep(analyses)
             if self._evidence is None:
@@ -256,7 +272,7 @@ class Pipeline:
         finally:
             self.progress.busy_since_s = None
 
-    def _make_clip_report(self, view: View, clip: Clip | None) -> None:
+    def _make_clip_report(self, view: View, clip: Clip | None, name: str | None) -> None:
         """Have the clip analysed by the modules that look at motion, and report on the view."""
         self.progress.busy_since_s = time.monotonic()
         try:
@@ -267,7 +283,7 @@ class Pipeline:
                 started = time.perf_counter()
                 analyses = self._analyzer.analyze_clip(plan, clip)
                 timing_ms["analysis"] = _since(started)
-            self._send(reporting.build_clip_report(self._device_id, view, analyses, timing_ms))
+            self._send(reporting.build_clip_report(self._device_id, view, analyses, timing_ms, name))
         finally:
             self.progress.busy_since_s = None
 

@@ -30,6 +30,7 @@ def build_report(
     analyses: tuple[Analysis, ...],
     timing_ms: dict[str, float],
     trigger: Trigger | None = None,
+    view_name: str | None = None,
 ) -> Report:
     """The report on one frame."""
     height, width = frame.pixels.shape[:2]
@@ -46,6 +47,7 @@ def build_report(
             height=height,
             sha256=hashlib.sha256(np.ascontiguousarray(frame.pixels).data).hexdigest(),
         ),
+        view=view_name,
         trigger=trigger,
         classification=_classification(classification),
         analyses=tuple(_analysis(analysis) for analysis in analyses),
@@ -54,7 +56,11 @@ def build_report(
 
 
 def build_clip_report(
-    device_id: str, view: View, of_motion: tuple[Analysis, ...], timing_ms: dict[str, float]
+    device_id: str,
+    view: View,
+    of_motion: tuple[Analysis, ...],
+    timing_ms: dict[str, float],
+    view_name: str | None = None,
 ) -> Report:
     """The report that closes a view.
 
@@ -63,6 +69,7 @@ def build_clip_report(
         view: Sums up what was found on its frames.
         of_motion: What the modules say that looked at the clip.
         timing_ms: Of those.
+        view_name: As an application named it.
     """
     return Report(
         device_id=device_id,
@@ -70,6 +77,7 @@ def build_clip_report(
         clock=clock_now(),
         scope="clip",
         source=view.first.source,
+        view=view_name,
         clip=ClipInfo(
             frames=view.frames,
             analysed=view.analysed,

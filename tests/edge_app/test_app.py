@@ -151,6 +151,8 @@ def test_commands_take_a_picture_and_send_again(mosquitto: Mosquitto, tmp_path: 
         wait_for(lambda: len(subscriber.on("report")) == 2, "it was sent again")
         first, second = reports_of(subscriber)
         assert first == second
+        subscriber.publish(topic, json.dumps({"command": "set_view", "command_id": "3", "view": "apical"}))
+        wait_for(lambda: sum(b"set_view" in heard.body for heard in subscriber.on("event")) == 1, "the third command")
         subscriber.publish(topic, "not a command")
         wait_for(lambda: any(b"message_refused" in heard.body for heard in subscriber.on("event")), "it was refused")
 

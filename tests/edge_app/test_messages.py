@@ -43,6 +43,7 @@ def test_a_report_has_the_agreed_form() -> None:
             "sha256": "cd" * 32,
         },
         "clip": None,
+        "view": None,
         "trigger": None,
         "amends": None,
         "classification": {

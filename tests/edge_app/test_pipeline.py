@@ -321,3 +321,19 @@ def test_pictures_of_a_file_are_never_skipped() -> None:
     )
     box.pipeline.run(moving(3.0))
     assert box.scopes() == ["frame", "frame", "frame", "clip"] and box.pipeline.progress.skipped == 0
+
+
+def test_a_view_that_is_named_begins_with_the_next_picture_and_its_reports_say_so() -> None:
+    box = Box(live=True)
+    frames = [*moving(3.0)]
+    for number, each in enumerate(frames):
+        if number == RATE_HZ:
+            box.pipeline.name_view("apical_four_chamber")
+        if number == 2 * RATE_HZ:
+            box.pipeline.name_view(None)
+        box.pipeline.process(each)
+    box.pipeline.close_view()
+    named = [(report.scope, report.view) for report in box.reports]
+    assert [view for scope, view in named if scope == "clip"] == [None, "apical_four_chamber", None]
+    assert ("frame", "apical_four_chamber") in named
+    assert named.index(("clip", None)) < named.index(("frame", "apical_four_chamber"))
