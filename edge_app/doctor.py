@@ -1,8 +1,11 @@
 """``edge-cad doctor``: is every part there? Each line is ok, or says what to do."""
 
+import errno
 import os
 import shutil
+import socket
 import sqlite3
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -16,6 +19,7 @@ from edge_app.clock import wall_time_trusted
 from edge_app.config import CaptureCardSource, Config
 from edge_app.controller import controller_settings
 from edge_app.errors import EdgeCadError
+from edge_app.parts import check_page_packages as check_packages
 from edge_app.publisher import check_broker
 from firmware_bridge.bridge import Bridge
 from firmware_bridge.errors import PortLost
@@ -52,6 +56,7 @@ def examine(config: Config) -> list[Check]:
         "serial port": _serial_port,
         "broker": _broker,
         "store": _store,
+        "page": _page,
         "clock": _clock,
     }
     checks = [_check(name, lambda part=part: part(config)) for name, part in parts.items()]  # type: ignore[misc]
@@ -122,6 +127,31 @@ def _store(config: Config) -> str:
     if state != "ok":
         raise EdgeCadError(f"{path} is damaged ({state}): the service sets it aside and starts a new one")
     return f"{path} is sound; {free / 1e9:.1f} GB free"
+
+
+def _page(config: Config) -> str:
+    web = config.web
+    if not web.enabled:
+        return "off: see [web]"
+    check_packages()
+    if web.certificate_file is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(web.certificate_file, web.key_file)
+        except (ssl.SSLError, OSError) as error:
+            raise EdgeCadError(
+                f"web.certificate_file, web.key_file: not a certificate with its key: {error}"
+            ) from error
+    try:
+        family, kind, *_, address = socket.getaddrinfo(web.host, web.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"{web.host}:{web.port} is in use: by the page, if the service runs; else choose another web.port"
+        raise EdgeCadError(f"the page cannot listen at {web.host}:{web.port}: {error.strerror}") from error
+    return f"can be served at {web.host}:{web.port}{' by https' if web.certificate_file else ''}"
 
 
 def _clock(config: Config) -> str:

@@ -91,9 +91,8 @@ class Page:
         frozen = self._frozen
         if frozen is None:
             self.process.show(frame)
-        elif (now := time.monotonic()) > self._frozen_shown_s + FROZEN_AGAIN_S:
+        elif (now := time.monotonic()) > self._frozen_shown_s + FROZEN_AGAIN_S and self.process.show(frozen.frame):
             self._frozen_shown_s = now
-            self.process.show(frozen.frame)
 
     def reported(self, report: Report) -> None:
         """Take notice of a report that was kept."""

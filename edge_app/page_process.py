@@ -115,21 +115,25 @@ class PageProcess:
         self._waker.close()
         self._slot.close()
 
-    def show(self, frame: Frame) -> None:
+    def show(self, frame: Frame) -> bool:
         """Hand over a picture if somebody looks and it is time for one: one copy of its pixels. Else it costs nothing.
 
         From one thread at a time.
+
+        Returns:
+            Whether it was handed over.
         """
         if not self._viewers:
-            return
+            return False
         now = time.monotonic()
         if now < self._next_picture_s:
-            return
+            return False
         if now > self._viewers_until_s:
             self._viewers = 0
-            return
+            return False
         self._next_picture_s = max(self._next_picture_s + 1 / LIVE_RATE_HZ, now)
         self._slot.write(frame, now)
+        return True
 
     def tell(self, event: Line) -> None:
         """Tell the page of an event; of many, the newest are kept. From any thread."""

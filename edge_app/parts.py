@@ -95,14 +95,23 @@ def make_evidence(config: Config, models: tuple[ModelInfo, ...]) -> PictureEvide
     return PictureEvidence(models, settings, config.store.mask_text)
 
 
+def check_page_packages() -> None:
+    """See that what the page needs is installed.
+
+    Raises:
+        PageError: It is not.
+    """
+    if missing := packages_missing():
+        raise PageError(f"the page needs {', '.join(missing)}: pip install 'edge-cad[web]', or turn it off in [web]")
+
+
 def make_page(config: Config, status: Status, parts: ServiceParts, overrider: Overrider) -> Page:
     """The operator's page; start it.
 
     Raises:
         PageError: Packages that it needs are not installed.
     """
-    if missing := packages_missing():
-        raise PageError(f"the page needs {', '.join(missing)}: pip install 'edge-cad[web]', or turn it off in [web]")
+    check_page_packages()
     return Page({"config": config.model_dump(mode="json")}, status, parts, overrider)
 
 

@@ -1,6 +1,8 @@
 """Who may use the page: local accounts with roles, and their sessions; one SQLite file, for this user alone."""
 
+import contextlib
 import hashlib
+import logging
 import os
 import secrets
 import sqlite3
@@ -15,7 +17,7 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from edge_app.errors import EdgeCadError
+from edge_app.errors import EdgeCadError, StoreUnavailable
 from edge_app.message_corrections import Role
 from edge_app.store_file import errors_of
 
@@ -25,6 +27,7 @@ NOBODY: Final = HASHER.hash(secrets.token_hex())
 """Compared with where there is no such account, so that both take as long."""
 TOUCH_S: Final = 60.0
 """The last use of a session is written at most so often."""
+logger = logging.getLogger(__name__)
 TABLES: Final = """
     CREATE TABLE IF NOT EXISTS accounts (
         name TEXT PRIMARY KEY,
@@ -81,6 +84,9 @@ class Accounts:
     def __init__(self, path: Path, session_s: float) -> None:
         self._path, self._session = path, timedelta(seconds=session_s)
         self._lock = threading.Lock()
+        self._unwritten: dict[str, tuple[str, str, datetime]] = {}
+        """Sessions that could not be written (name, CSRF token, begun at), since the disk is full: somebody has to be
+        able to see that it is."""
         with errors_of(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -95,12 +101,12 @@ class Accounts:
 
     def empty(self) -> bool:
         """Whether there is no account yet."""
-        with self._using() as connection:
+        with self._reading() as connection:
             return connection.execute("SELECT 1 FROM accounts LIMIT 1").fetchone() is None
 
     def all(self) -> list[AccountRow]:
         """Every account, by name."""
-        with self._using() as connection:
+        with self._reading() as connection:
             rows = connection.execute("SELECT name, role, created_at, last_login_at FROM accounts ORDER BY name")
             return [_account(row) for row in rows]
 
@@ -141,7 +147,7 @@ class Accounts:
 
     def check(self, name: str, password: str) -> bool:
         """Whether that is the account's password; takes as long if there is no such account."""
-        with self._using() as connection:
+        with self._reading() as connection:
             row = connection.execute("SELECT password FROM accounts WHERE name = ?", (name,)).fetchone()
         try:
             HASHER.verify(NOBODY if row is None else row[0], password)
@@ -154,7 +160,7 @@ class Accounts:
         hashed = HASHER.hash(password)
         with self._using() as connection:
             connection.execute("UPDATE accounts SET password = ? WHERE name = ?", (hashed, name))
-            connection.execute("DELETE FROM sessions WHERE name = ?", (name,))
+            self._end_sessions(connection, name)
 
     def set_role(self, name: str, role: Role) -> None:
         """Give an account another role, and end its sessions.
@@ -166,7 +172,7 @@ class Accounts:
             if role != "technician":
                 _refuse_last_technician(connection, name)
             connection.execute("UPDATE accounts SET role = ? WHERE name = ?", (role, name))
-            connection.execute("DELETE FROM sessions WHERE name = ?", (name,))
+            self._end_sessions(connection, name)
 
     def delete(self, name: str) -> None:
         """Drop an account and its sessions.
@@ -176,18 +182,23 @@ class Accounts:
         """
         with self._using() as connection:
             _refuse_last_technician(connection, name)
+            self._end_sessions(connection, name)
             connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
 
     def sign_in(self, name: str) -> tuple[str, Session]:
         """Begin a session; returns what the browser keeps, and the session."""
         token, csrf_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         now = datetime.now(UTC)
-        with self._using() as connection:
-            connection.execute("DELETE FROM sessions WHERE used_at < ?", ((now - self._session).isoformat(),))
-            connection.execute("UPDATE accounts SET last_login_at = ? WHERE name = ?", (now.isoformat(), name))
-            connection.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, ?)", (_digest(token), name, csrf_token, now.isoformat())
-            )
+        try:
+            with self._using() as connection:
+                connection.execute("DELETE FROM sessions WHERE used_at < ?", ((now - self._session).isoformat(),))
+                connection.execute("UPDATE accounts SET last_login_at = ? WHERE name = ?", (now.isoformat(), name))
+                connection.execute(
+                    "INSERT INTO sessions VALUES (?, ?, ?, ?)", (_digest(token), name, csrf_token, now.isoformat())
+                )
+        except StoreUnavailable as error:
+            logger.warning("a session is kept in memory alone: %s", error)
+            self._unwritten[_digest(token)] = (name, csrf_token, now)
         session = self.session(token)
         assert session is not None
         return token, session
@@ -195,26 +206,45 @@ class Accounts:
     def session(self, token: str) -> Session | None:
         """Whose session that is; None if there is none, or it was not used for too long."""
         now, hashed = datetime.now(UTC), _digest(token)
-        with self._using() as connection:
-            row = connection.execute(
-                "SELECT name, role, csrf_token, used_at FROM sessions JOIN accounts USING (name) WHERE token = ?",
-                (hashed,),
-            ).fetchone()
-            if row is None:
-                return None
-            used_at = datetime.fromisoformat(row[3])
-            # A clock that is set back must not make a session last for ever, nor end it at once.
-            if not -self._session < now - used_at < self._session:
-                connection.execute("DELETE FROM sessions WHERE token = ?", (hashed,))
-                return None
-            if abs((now - used_at).total_seconds()) > TOUCH_S:
-                connection.execute("UPDATE sessions SET used_at = ? WHERE token = ?", (now.isoformat(), hashed))
+        if hashed in self._unwritten:
+            name, csrf_token, used_at = self._unwritten[hashed]
+            account = self.find(name)
+            row = None if account is None else (name, account.role, csrf_token, used_at.isoformat())
+        else:
+            with self._reading() as connection:
+                row = connection.execute(
+                    "SELECT name, role, csrf_token, used_at FROM sessions JOIN accounts USING (name) WHERE token = ?",
+                    (hashed,),
+                ).fetchone()
+        # A clock that is set back must not make a session last for ever, nor end it at once.
+        if row is None or not -self._session < now - datetime.fromisoformat(row[3]) < self._session:
+            return None
+        if abs((now - datetime.fromisoformat(row[3])).total_seconds()) > TOUCH_S:
+            self._touch(hashed, now)
         return Session(row[0], row[1], row[2], now + self._session, hashed)
+
+    def _touch(self, hashed: str, now: datetime) -> None:
+        """Remember that a session was used."""
+        if hashed in self._unwritten:
+            self._unwritten[hashed] = (*self._unwritten[hashed][:2], now)
+            return
+        with contextlib.suppress(StoreUnavailable), self._using() as connection:
+            connection.execute("UPDATE sessions SET used_at = ? WHERE token = ?", (now.isoformat(), hashed))
 
     def sign_out(self, session: Session) -> None:
         """End a session."""
+        self._unwritten.pop(session.token_hash, None)
         with self._using() as connection:
             connection.execute("DELETE FROM sessions WHERE token = ?", (session.token_hash,))
+
+    def _end_sessions(self, connection: sqlite3.Connection, name: str) -> None:
+        connection.execute("DELETE FROM sessions WHERE name = ?", (name,))
+        self._unwritten = {hashed: kept for hashed, kept in self._unwritten.items() if kept[0] != name}
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, errors_of(self._path):
+            yield self._connection
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:

@@ -166,7 +166,7 @@ async def _watch(call: Call) -> AsyncIterator[LivePicture | None]:
                     return
             yield picture
     finally:
-        await pictures.aclose()  # type: ignore[attr-defined]
+        await pictures.aclose()
 
 
 async def _one_picture(call: Call) -> LivePicture:
@@ -178,7 +178,7 @@ async def _one_picture(call: Call) -> LivePicture:
                 break
             return picture
     finally:
-        await pictures.aclose()  # type: ignore[attr-defined]
+        await pictures.aclose()
     raise ApiError(503, "unavailable", f"no picture came within {SIGN_OF_LIFE_S:.0f} s: see capture and signal")
 
 

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import json
+import logging
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +25,8 @@ WIDEST_PX: Final = 1280
 QUALITY: Final = 80
 """Of JPEG; contours of speckle look alike from 75 on."""
 SIGN_OF_LIFE_S: Final = 2.0
+
+logger = logging.getLogger(__name__)
 
 
 class TooManyViewers(Exception):
@@ -82,9 +85,8 @@ class LivePictures:
         self._newest: LivePicture | None = None
         self._maker: asyncio.Task[None] | None = None
         self.viewers = 0
-        self.failed: BaseException | None = None
 
-    async def pictures(self) -> AsyncIterator[LivePicture | None]:
+    async def pictures(self) -> AsyncGenerator[LivePicture | None, None]:
         """Every picture from now on, the newest each time; None as a sign of life when no new one came for a while.
 
         Raises:
@@ -104,7 +106,7 @@ class LivePictures:
                     yield None
 
     @contextlib.contextmanager
-    def _looking(self):  # type: ignore[no-untyped-def]
+    def _looking(self) -> Iterator[None]:
         self.viewers += 1
         self._set_viewers(self.viewers)
         if self._maker is None:
@@ -127,7 +129,10 @@ class LivePictures:
                 seen = number
                 shared = self._slot.read()
                 if shared is not None:
-                    self._newest = await run_in_threadpool(encode, shared)
+                    try:
+                        self._newest = await run_in_threadpool(encode, shared)
+                    except cv2.error as error:
+                        logger.error("a picture cannot be made JPEG: %s", error)
                     self._bell.ring()
             await asyncio.sleep(LOOK_EVERY_S)
 

@@ -28,6 +28,7 @@ from edge_app.web.health_history import HealthRing
 from edge_app.web.metrics import CONTENT_TYPE, metrics_text
 from edge_app.web.openapi import openapi_document
 from edge_app.web.operations import Call, Operation, route_of
+from edge_app.web.patience import PatientProtocol
 from edge_app.web.problems import ApiError, not_found, problem_response
 from edge_app.web.settings import PageSettings
 from edge_app.web.shapes import ConfigListing
@@ -141,7 +142,7 @@ async def serve(desk: Desk, app: Guard, listener: socket.socket, url: str) -> No
             proxy_headers=False,
             lifespan="off",
             ws="none",
-            http="h11",
+            http=PatientProtocol,
             loop="asyncio",
             limit_concurrency=CONNECTIONS_MOST,
             timeout_keep_alive=15,

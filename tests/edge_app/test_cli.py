@@ -2,6 +2,7 @@ import json
 import os
 import pty
 import shutil
+import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -244,6 +245,26 @@ def test_doctor_says_what_to_do(tmp_path: Path) -> None:
     assert code == 1
     assert not checks["source"]["ok"] and "cable" in str(checks["source"]["text"])
     assert not checks["broker"]["ok"] and "start the broker" in str(checks["broker"]["text"])
+
+
+def test_doctor_sees_whether_the_page_can_be_served(tmp_path: Path) -> None:
+    from edge_app.config import Config
+    from edge_app.doctor import _page
+    from edge_app.errors import EdgeCadError
+
+    def page(**web: object) -> str:
+        return _page(Config.model_validate({"web": {"enabled": True, "port": 0, **web}}))
+
+    assert "off" in _page(Config())
+    assert "can be served at 127.0.0.1:0" in page()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert "is in use" in page(port=taken.getsockname()[1])
+    with pytest.raises(EdgeCadError, match=r"192\.0\.2\.1"):
+        page(host="192.0.2.1", allow_http=True)
+    (tmp_path / "page.pem").write_text("no certificate")
+    (tmp_path / "page.pem").chmod(0o600)
+    with pytest.raises(EdgeCadError, match="certificate"):
+        page(certificate_file=str(tmp_path / "page.pem"), key_file=str(tmp_path / "page.pem"))
 
 
 def test_version_names_the_models() -> None:

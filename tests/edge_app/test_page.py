@@ -3,13 +3,16 @@
 import json
 import os
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from brokers import Mosquitto, Subscriber, wait_for
+from brokers import Mosquitto, Subscriber, same_path, wait_for
 from pages import RunningPage, Visitor, next_event, running_page
 
 from edge_app.audit import verify
@@ -211,6 +214,29 @@ def test_reports_go_on_when_the_page_is_killed_or_stopped(
                 os.kill(pid, signal.SIGCONT)
     wait_for(lambda: page.process.listening.is_set() and page.process.pid, "the page is there", 60)
     wait_for(lambda: _answers(page), "it answers", 30)
+
+
+def test_page_ends_and_frees_its_port_when_the_service_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import sys, time, pathlib, pages\n"
+        "with pages.running_page(pathlib.Path(sys.argv[1])) as page:\n"
+        "    print(page.url, page.process.pid, flush=True)\n"
+        "    time.sleep(100)\n"
+    )
+    service = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True, env=same_path()
+    )
+    assert service.stdout is not None
+    try:
+        url, pid = service.stdout.readline().split()
+        assert Visitor(url).get("/api/alive").status == 200
+    finally:
+        service.kill()
+        service.wait()
+        service.stdout.close()
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), "the page is gone too", 15)
+    with socket.create_server(("127.0.0.1", int(url.rsplit(":", 1)[1].strip("/")))):
+        pass
 
 
 def _answers(page: RunningPage) -> bool:

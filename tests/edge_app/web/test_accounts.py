@@ -81,6 +81,25 @@ def test_sessions_end_when_not_used_or_when_the_clock_jumped(accounts: Accounts,
     assert accounts.session(token) is None
 
 
+def test_a_full_disk_keeps_nobody_out(accounts: Accounts) -> None:
+    accounts.create("anna", PASSWORD, "operator")
+    accounts.create("tess", PASSWORD, "technician")
+    (pages,) = accounts._connection.execute("PRAGMA page_count").fetchone()
+    accounts._connection.execute(f"PRAGMA max_page_count = {pages}")
+    for _ in range(500):
+        token, _ = accounts.sign_in("anna")
+        if accounts._unwritten:
+            break
+    assert accounts._unwritten
+    found = accounts.session(token)
+    assert found is not None and found.name == "anna" and found.role == "operator"
+    accounts.sign_out(found)
+    assert accounts.session(token) is None
+    token, _ = accounts.sign_in("anna")
+    accounts.delete("anna")
+    assert accounts.session(token) is None
+
+
 def test_changes_of_an_account_end_its_sessions(accounts: Accounts) -> None:
     accounts.create_first("tess", PASSWORD)
     accounts.create("anna", PASSWORD, "operator")

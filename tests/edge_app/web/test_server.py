@@ -66,6 +66,20 @@ def test_every_answer_bears_the_security_headers(page: LonePage, technician: Vis
             assert headers["cache-control"] == "no-store"
 
 
+def test_connections_that_never_ask_do_not_keep_others_out(page: LonePage, technician: Visitor) -> None:
+    from edge_app.web.server import CONNECTIONS_MOST
+
+    parts = urlsplit(page.url)
+    idle = [socket.create_connection((parts.hostname, parts.port), 10) for _ in range(CONNECTIONS_MOST + 20)]
+    try:
+        for number, one in enumerate(idle):
+            one.sendall(b"GET /api/alive HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "[: number % 40])
+        wait_for(lambda: technician.get("/api/alive").status == 200, "others are let in", 30)
+    finally:
+        for one in idle:
+            one.close()
+
+
 def test_bodies_have_a_limit(page: LonePage, technician: Visitor) -> None:
     answer = technician.post("/api/actions/freeze", {"frozen": True, "more": "x" * 70_000})
     assert answer.status == 413 and answer.json()["error"] == "too_large"
