@@ -104,6 +104,8 @@ class Desk:
                 "link": unknown.model_dump() if said is None else said.link.model_dump(),
                 "controller": None if said is None or said.controller is None else said.controller.model_dump(),
                 "broker": unknown.model_dump() if said is None else said.broker.model_dump(),
+                "further_brokers": () if said is None else [one.model_dump() for one in said.further_brokers],
+                "modules": None if said is None or said.modules is None else said.modules.model_dump(),
                 "temperature": None if said is None else said.temperature,
                 "clock_trusted": counted.clock_trusted,
                 "frames_per_second": round(link.frames_per_second(), 1),

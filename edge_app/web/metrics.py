@@ -24,6 +24,7 @@ def metrics_text(desk: Desk, state: LiveState) -> str:
         ("edge_cad_reports_unsent", "gauge", "Reports that wait to be sent", store.unsent),
         ("edge_cad_reports_refused", "gauge", "Reports that the broker will not take", store.refused),
         ("edge_cad_oldest_unsent_seconds", "gauge", "Age of the report that waits longest", _oldest_s(state)),
+        ("edge_cad_modules_ok", "gauge", "1 while no CAD module is switched off", _modules_ok(state)),
         ("edge_cad_clock_trusted", "gauge", "1 while the clock is right", float(state.clock_trusted)),
         ("edge_cad_temperature_celsius", "gauge", "Of the processor", state.temperature),
         (
@@ -46,6 +47,10 @@ def metrics_text(desk: Desk, state: LiveState) -> str:
 
 def _looks(state: LiveState) -> bool:
     return state.signal.state in ("live", "still")
+
+
+def _modules_ok(state: LiveState) -> float | None:
+    return None if state.modules is None else float(state.modules.state == "ok")
 
 
 def _oldest_s(state: LiveState) -> float:

@@ -6,12 +6,14 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from edge_app.messages import (
+    BrokerHealth,
     CaptureHealth,
     ClassificationInfo,
     ControllerHealth,
     Event,
     FindingInfo,
     ModelInfo,
+    ModulesHealth,
     PartState,
     Report,
     Role,
@@ -125,6 +127,8 @@ class LiveState(Shape):
     link: PartState
     controller: ControllerHealth | None
     broker: PartState
+    further_brokers: tuple[BrokerHealth, ...]
+    modules: ModulesHealth | None
     temperature: float | None
     clock_trusted: bool
     frames_per_second: float
