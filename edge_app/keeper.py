@@ -78,11 +78,8 @@ class Keeper:
         """
         if self._state.state != "ok":
             return self._state
-        if oldest_unsent_at is not None:
-            age_s = (datetime.now(UTC) - oldest_unsent_at).total_seconds()
-            if age_s > self._unsent_alarm_s:
-                reason = f"a report waits for {age_s / 3600:.0f} hours to be delivered: see to broker and network"
-                return PartState(state="overdue", reason=reason)
+        if (overdue := overdue_state(oldest_unsent_at, self._unsent_alarm_s)) is not None:
+            return overdue
         if self._store.set_aside is not None:
             reason = f"the store was damaged and is set aside as {self._store.set_aside.name}: check the disk"
             return PartState(state="damaged", reason=reason)
@@ -113,3 +110,17 @@ class Keeper:
             else:
                 logger.warning("reports are kept again")
             self._changed()
+
+
+def overdue_state(oldest_unsent_at: datetime | None, unsent_alarm_s: float) -> PartState | None:
+    """``overdue`` if a report waits too long to be delivered.
+
+    Args:
+        oldest_unsent_at: When the report was made that waits longest.
+        unsent_alarm_s: How long is too long.
+    """
+    age_s = 0.0 if oldest_unsent_at is None else (datetime.now(UTC) - oldest_unsent_at).total_seconds()
+    if age_s <= unsent_alarm_s:
+        return None
+    reason = f"a report waits for {age_s / 3600:.0f} hours to be delivered: see to broker and network"
+    return PartState(state="overdue", reason=reason)

@@ -103,6 +103,7 @@ def _settings(config: Config, status: Status, hello: Line) -> PageSettings:
         session_s=web.session_hours * 3600,
         metrics_token=None if token is None else token.read_text("utf-8").strip(),
         store_path=config.store.path,
+        unsent_alarm_s=config.store.unsent_alarm_hours * 3600,
         status=status,
         config=config.model_dump(mode="json"),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from edge_app.clock import wall_time_trusted
+from edge_app.keeper import overdue_state
 from edge_app.messages import Health, PartState
 from edge_app.web.accounts import Accounts
 from edge_app.web.live_pictures import LivePictures
@@ -87,7 +88,9 @@ class Desk:
             "refused": counted.refused,
             "oldest_unsent_at": counted.oldest_unsent_at,
         }
-        store = {"state": "ok", "reason": ""} if said is None else said.store.model_dump()
+        store = PartState(state="ok") if said is None else PartState(state=said.store.state, reason=said.store.reason)
+        if store.state == "ok":  # the service leaves the counting to this process
+            store = overdue_state(counted.oldest_unsent_at, self.settings.unsent_alarm_s) or store
         signal = unknown if said is None else said.signal
         looks = signal.state in ("live", "still") and state == "running"
         return LiveState.model_validate(
@@ -100,7 +103,7 @@ class Desk:
                 "service": {"state": state, "reason": reason},
                 "capture": unknown.model_dump() if said is None else said.capture.model_dump(),
                 "signal": signal.model_dump(),
-                "store": store | counts,
+                "store": store.model_dump() | counts,
                 "link": unknown.model_dump() if said is None else said.link.model_dump(),
                 "controller": None if said is None or said.controller is None else said.controller.model_dump(),
                 "broker": unknown.model_dump() if said is None else said.broker.model_dump(),

@@ -20,6 +20,8 @@ class PageSettings:
     session_s: float
     metrics_token: str | None
     store_path: Path
+    unsent_alarm_s: float
+    """A report that waits longer to be sent is shouted about."""
     status: Status
     """Who this box is, with its models."""
     config: dict[str, Any]

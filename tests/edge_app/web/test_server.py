@@ -118,6 +118,7 @@ def test_state_and_health_say_what_the_service_says(page: LonePage, operator: Vi
     state = operator.get("/api/live").json()
     assert state["service"]["state"] == "running" and state["signal"]["state"] == "live"
     assert state["store"]["reports"] == 3 and state["store"]["unsent"] == 3
+    assert state["store"]["state"] == "overdue"  # they were made long ago
     assert state["temperature"] == 51.5 and state["disk"]["free_bytes"] > 0
     health = operator.get("/api/health").json()
     assert health["models"][0]["name"] == "router" and health["store_bytes"] > 0
