@@ -14,7 +14,7 @@ from cad_modules.geometry import Points
 from models.bundle import Prediction
 
 FEATURE: Final = "malignancy_probability"
-LARGEST_LOGIT: Final = 6.0
+LARGEST_LOGIT: Final = 10.0
 """Per pixel: beyond it, int8 logits only say that the network is sure."""
 NORMAL_QUANTILE: Final = 1.96
 """95 % of a normal distribution lie within as many standard deviations."""

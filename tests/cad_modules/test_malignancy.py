@@ -16,7 +16,7 @@ def prediction(probability: float) -> Prediction:
 
 def test_the_mean_logit_is_that_of_the_pixels_inside() -> None:
     assert malignant_logit(prediction(0.8), OUTLINE, 200, 300) == pytest.approx(np.log(4), rel=1e-5)
-    assert malignant_logit(prediction(0.0), OUTLINE, 200, 300) == pytest.approx(-6)
+    assert malignant_logit(prediction(0.0), OUTLINE, 200, 300) == pytest.approx(-10)
 
 
 def test_an_outline_smaller_than_a_pixel_of_the_map_still_has_one() -> None:

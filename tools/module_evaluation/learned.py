@@ -99,7 +99,7 @@ def measure_masks(module: CadModule, row: Row, *labels: str) -> dict[str, float]
     maps = [cv2.resize(mask, (MAP_SIZE, MAP_SIZE), interpolation=cv2.INTER_AREA) for mask in masks]
     prediction = Prediction(labels, np.stack(maps, axis=-1).astype(np.float32))
     context = AnalysisContext(row.category, lambda name: prediction, row.mm_per_pixel)
-    result = run_module(module, np.zeros(masks[0].shape, np.uint8), context)
+    result = run_module(module, read_image(row.path), context)
     return {finding.feature: finding.value for finding in result.findings.findings}
 
 

@@ -1,6 +1,6 @@
 """Errors of a measurement with their uncertainty over patients."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +21,26 @@ def mean_interval(values: Sequence[float], groups: Sequence[str]) -> tuple[float
     weights = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
     low, high = np.percentile((weights @ sums) / (weights @ counts), (2.5, 97.5))
     return float(low), float(high)
+
+
+def grouped_interval(
+    rows: NDArray[np.float64], groups: Sequence[str], statistic: Callable[[NDArray[np.float64]], float]
+) -> list[float]:
+    """The 95 % interval of any statistic of rows: whole groups (patients) are drawn again with replacement.
+
+    Args:
+        rows: One per picture.
+        groups: The patient of each.
+        statistic: Of drawn rows; draws for which it is NaN are left out.
+    """
+    names, index = np.unique(np.array(groups), return_inverse=True)
+    members = [np.flatnonzero(index == number) for number in range(len(names))]
+    random = np.random.default_rng(SEED)
+    found = [
+        statistic(rows[np.concatenate([members[group] for group in random.integers(0, len(names), len(names))])])
+        for _ in range(RESAMPLES)
+    ]
+    return [_rounded(bound) for bound in np.nanpercentile(found, (2.5, 97.5))]
 
 
 def score(values: Sequence[float], groups: Sequence[str]) -> dict[str, Any]:

@@ -36,13 +36,25 @@ class Sample:
 def read_sample(row: Row, settings: SegmentationSettings) -> Sample:
     """A row's picture and masks, the longest side at most ``LONGEST_SIDE``."""
     image = read_image(row.path)
-    masks = np.stack([inset_mask(read_mask(row, label), settings.inset) for label in settings.labels], axis=-1)
+    drawn = [inset_mask(label_mask(row, label, settings), settings.inset) for label in settings.labels]
+    masks = np.stack(drawn, axis=-1)
     scale = LONGEST_SIDE / max(image.shape)
     if scale < 1:
         target = (round(image.shape[1] * scale), round(image.shape[0] * scale))
         image = cv2.resize(image, target, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
         masks = cv2.resize(masks, target, interpolation=cv2.INTER_AREA).reshape(*image.shape, -1)  # type: ignore[assignment]
     return Sample(image, masks)
+
+
+def label_mask(row: Row, label: str, settings: SegmentationSettings) -> NDArray[np.bool_]:
+    """Where a label of the settings is on a row's picture, shape of the picture, bool.
+
+    Raises:
+        DatasetError: The row has no mask or does not know a structure of the label.
+    """
+    mask = read_mask(row, *settings.drawn_from.get(label, (label,)))
+    wanted = settings.only_where.get(label)
+    return mask if wanted is None or row.label == wanted else np.zeros_like(mask)
 
 
 def inset_mask(mask: NDArray[np.bool_], inset: float) -> NDArray[np.uint8]:

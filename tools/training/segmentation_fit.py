@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tools.training.segmentation_data import BatchStream, Sample, plain_batch
 from tools.training.segmentation_metrics import dice
-from tools.training.segmentation_network import build_network, segmentation_loss
+from tools.training.segmentation_network import build_network, segmentation_loss, segmentation_loss_by_picture
 from tools.training.segmentation_settings import SegmentationSettings
 
 AVERAGE_DECAY: Final = 0.995
@@ -36,13 +36,14 @@ def train(
         validation: Pictures whose Dice is logged; nothing is chosen by it.
         encoder_weights: torchvision's MobileNetV2 ``.pth``.
         work: Folder of the checkpoint and ``log.jsonl``; created if needed.
-        start: A network of the same shape whose weights to start from.
+        start: A network of the same kind whose weights to start from; the last layer's only if the labels are as many.
     """
     work.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(settings.seed)
     network = build_network(settings.size, len(settings.labels), encoder_weights)
     if start is not None:
-        network.set_weights(start.get_weights())
+        _take_over(network, start)
+    _fix_blocks(network, settings.fixed_blocks)
     average = keras.models.clone_model(network)
     average.set_weights(network.get_weights())
     total = settings.epochs * settings.steps
@@ -51,7 +52,8 @@ def train(
         0.0, total - warm_up, warmup_target=settings.learning_rate, warmup_steps=warm_up
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY)
-    network.compile(optimizer, segmentation_loss, jit_compile=False)
+    loss = segmentation_loss_by_picture if settings.dice_by_picture else segmentation_loss
+    network.compile(optimizer, loss, jit_compile=False)
     optimizer.build(network.trainable_variables)
     checkpoint = work / "checkpoint.npz"
     first = _restore(checkpoint, network, average, optimizer)
@@ -88,6 +90,23 @@ def _validation_dice(
         pairs = zip(logits[..., k] > 0, targets[..., k] > 0.5, strict=True)
         result[label] = round(float(np.mean([dice(predicted, true) for predicted, true in pairs])), 4)
     return result
+
+
+def _take_over(network: keras.Model, start: keras.Model) -> None:
+    for layer in network.layers:
+        weights = start.get_layer(layer.name).get_weights() if layer.weights else []
+        if [w.shape for w in weights] == [tuple(w.shape) for w in layer.weights]:
+            layer.set_weights(weights)
+        elif layer.name != "logits":
+            raise ValueError(f"layer {layer.name}: the network to start from is of another kind")
+
+
+def _fix_blocks(network: keras.Model, count: int) -> None:
+    """Keep the weights of the encoder's first convolution and of as many blocks after it; 0: keep none."""
+    for layer in network.layers:
+        part, _, rest = layer.name.partition("_")
+        if count and part == "features" and int(rest.partition("_")[0]) <= count:
+            layer.trainable = False
 
 
 def _update(average: keras.Model, network: keras.Model, step: int) -> None:

@@ -54,8 +54,13 @@ def _pointwise(x: Any, filters: int, name: str) -> Any:
     return layers.ReLU(6.0, name=name)(x)
 
 
+SMALLEST_DICE_PART: Final = 0.002
+"""Of the pixels of a map, added above and below the fraction: Dice of a picture without the structure is not all or
+nothing, and a stray pixel costs little."""
+
+
 def segmentation_loss(target: Any, logits: Any) -> Any:
-    """Cross entropy plus soft Dice loss, both the mean over labels.
+    """Cross entropy plus soft Dice loss over the whole batch, both the mean over labels: large structures count more.
 
     Args:
         target: Fraction of each output pixel that the structure covers, shape (n, rows, columns, labels), 0 to 1. A
@@ -64,8 +69,20 @@ def segmentation_loss(target: Any, logits: Any) -> Any:
 
     Source: Milletari et al., "V-Net", 3DV 2016, for the Dice loss (here without squares, over the whole batch).
     """
-    cross_entropy = ops.mean(ops.maximum(logits, 0.0) - logits * target + ops.log1p(ops.exp(-ops.abs(logits))))
     probability = ops.sigmoid(logits)
     both = ops.sum(probability * target, axis=(0, 1, 2))
     either = ops.sum(probability + target, axis=(0, 1, 2))
-    return cross_entropy + 1.0 - ops.mean((2 * both + 1.0) / (either + 1.0))
+    return _cross_entropy(target, logits) + 1.0 - ops.mean((2 * both + 1.0) / (either + 1.0))
+
+
+def segmentation_loss_by_picture(target: Any, logits: Any) -> Any:
+    """As ``segmentation_loss``, but with the Dice of each picture by itself: a small lesion counts like a large one."""
+    probability = ops.sigmoid(logits)
+    both = ops.sum(probability * target, axis=(1, 2))
+    either = ops.sum(probability + target, axis=(1, 2))
+    smooth = SMALLEST_DICE_PART * logits.shape[1] * logits.shape[2]
+    return _cross_entropy(target, logits) + 1.0 - ops.mean((2 * both + smooth) / (either + smooth))
+
+
+def _cross_entropy(target: Any, logits: Any) -> Any:
+    return ops.mean(ops.maximum(logits, 0.0) - logits * target + ops.log1p(ops.exp(-ops.abs(logits))))

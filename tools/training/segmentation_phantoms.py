@@ -61,6 +61,42 @@ def _left_ventricle(rng: np.random.Generator) -> NDArray[np.uint8]:
     return _in_sector(_grained(image, _SPECKLE_DEVIATION, rng))
 
 
+def _breast(rng: np.random.Generator) -> NDArray[np.uint8]:
+    image = _layered(rng, (150, 95, 120))
+    centre, axes = _near(256, 230, rng), (int(rng.integers(60, 100)), int(rng.integers(40, 60)))
+    cv2.rectangle(image, (centre[0] - axes[0], centre[1]), (centre[0] + axes[0], _SIDE), 165, -1)
+    cv2.ellipse(image, centre, axes, float(rng.integers(-15, 16)), 0, 360, 25, -1)
+    return _grained(cv2.GaussianBlur(image, (0, 0), 2), _SPECKLE_DEVIATION, rng)  # type: ignore[arg-type]
+
+
+def _nerve(rng: np.random.Generator) -> NDArray[np.uint8]:
+    image = _layered(rng, (110, 60, 45))
+    cv2.ellipse(image, _near(190, 260, rng), (62, 52), 0, 0, 360, 8, -1)
+    x, y = _near(330, 250, rng)
+    cv2.ellipse(image, (x, y), (68, 42), 10, 0, 360, 190, -1)
+    for across, down in ((-30, -8), (0, 12), (4, -16), (32, 6)):
+        cv2.circle(image, (x + across, y + down), 11, 70, -1)
+    return _grained(cv2.GaussianBlur(image, (0, 0), 2), _SPECKLE_DEVIATION, rng)  # type: ignore[arg-type]
+
+
+def _liver(rng: np.random.Generator) -> NDArray[np.uint8]:
+    image = np.full((_SIDE, _SIDE), 60, np.uint8)
+    cv2.ellipse(image, (240, 260), (190, 200), 0, 0, 360, 110, -1)
+    cv2.ellipse(image, (240, 260), (190, 200), 0, 60, 160, 230, 7)
+    cv2.circle(image, _near(250, 250, rng), int(rng.integers(40, 65)), 50, -1)
+    return _in_sector(_grained(cv2.GaussianBlur(image, (0, 0), 2), _SPECKLE_DEVIATION, rng))  # type: ignore[arg-type]
+
+
+def _layered(rng: np.random.Generator, grays: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Skin, fat and muscle of a linear probe: bands of gray with bright borders."""
+    image = np.full((_SIDE, _SIDE), grays[-1], np.uint8)
+    for top, gray in zip((0, 60, 380), grays, strict=True):
+        edge = top + int(rng.integers(-12, 13))
+        image[max(edge, 0) :] = gray
+        cv2.line(image, (0, edge), (_SIDE, edge + int(rng.integers(-15, 16))), 215, 5)
+    return image
+
+
 def _near(x: int, y: int, rng: np.random.Generator) -> tuple[int, int]:
     return x + int(rng.integers(-12, 13)), y + int(rng.integers(-12, 13))
 
@@ -81,4 +117,7 @@ _DRAWN: Final = {
     "chest_segmentation": _chest,
     "fetal_head_segmentation": _fetal_head,
     "left_ventricle_segmentation": _left_ventricle,
+    "breast_segmentation": _breast,
+    "nerve_segmentation": _nerve,
+    "liver_segmentation": _liver,
 }

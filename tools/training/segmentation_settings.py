@@ -1,5 +1,6 @@
 """What each segmentation network learns, from which sets, and how: one row per bundle."""
 
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,12 +37,27 @@ class SegmentationSettings:
     sets: tuple[str, ...]
     """Folders of the labelled sets."""
     labels: tuple[str, ...]
-    """One output channel each; they may overlap. Names of the sets' structures."""
+    """One output channel each; they may overlap. The sets' structures, unless ``drawn_from`` says otherwise."""
     augmentation: Augmentation
     size: int = 256
     """Rows and columns of the input; the output has half as many."""
     inset: float = 0.0
     """How far the true outline lies inside the mask's, in pixels of the data set's pictures."""
+    drawn_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Label -> the sets' structures that make it up together, where it has another name than a structure."""
+    only_where: Mapping[str, str] = field(default_factory=dict)
+    """Label -> the picture's own label without which it is empty: the mass, but only if it is ``malignant``."""
+    in_several_places: tuple[str, ...] = ()
+    """Labels of which every region counts in the evaluation, not the largest alone."""
+    starts_from: str = ""
+    """Row of this table whose trained network this one starts from, in place of the encoder's weights alone."""
+    first_training: tuple[int, int] = (0, 0)
+    """Size and epochs of an earlier training, with every weight free and the Dice of the whole batch, whose network
+    this one then starts from."""
+    fixed_blocks: int = 0
+    """As many of the encoder's first blocks keep the weights that they start with: a third less work."""
+    dice_by_picture: bool = False
+    """Whether the Dice loss is that of each picture, for structures of very different sizes, or of the whole batch."""
     unlabelled_sets: tuple[str, ...] = ()
     """Sets whose train split a second round learns from, with the first round's network as teacher and start."""
     teacher_epochs: int = 16
@@ -62,6 +78,10 @@ class SegmentationSettings:
         sided = any("left" in label or "right" in label for label in self.labels)
         if self.augmentation.flip_probability and sided and not self.augmentation.ultrasound:
             raise ValueError(f"{self.name}: a radiograph with sides must not be flipped")
+
+    def knows(self, label: str, structures: Container[str]) -> bool:
+        """Whether a mask with these structures says where a label is."""
+        return all(structure in structures for structure in self.drawn_from.get(label, (label,)))
 
 
 _CHEST: Final = Augmentation(
@@ -94,6 +114,40 @@ _LEFT_VENTRICLE: Final = Augmentation(
     shift=0.15,
     flip_probability=0.1,  # some clinics show the left heart on the left
     bend=0.01,
+    invert_probability=0,
+    ultrasound=True,
+)
+
+_BREAST: Final = Augmentation(
+    rotation_degree=8,
+    smallest_zoom=0.55,
+    largest_zoom=1.6,
+    aspect=0.18,
+    shift=0.18,
+    flip_probability=0.5,
+    bend=0.012,
+    invert_probability=0,
+    ultrasound=True,
+)
+_NERVE: Final = Augmentation(
+    rotation_degree=10,
+    smallest_zoom=0.55,
+    largest_zoom=1.5,
+    aspect=0.15,
+    shift=0.15,
+    flip_probability=0.5,
+    bend=0.015,
+    invert_probability=0,
+    ultrasound=True,
+)
+_LIVER: Final = Augmentation(
+    rotation_degree=10,
+    smallest_zoom=0.7,
+    largest_zoom=2.0,  # masses are small, and other frames fit the sector more tightly
+    aspect=0.15,
+    shift=0.15,
+    flip_probability=0.3,
+    bend=0.012,
     invert_probability=0,
     ultrasound=True,
 )
@@ -148,6 +202,46 @@ SETTINGS: Final = (
             "Learned from one vendor's pictures (CAMUS, GE Vivid E95), end of diastole and of systole only.",
             "Apical four-chamber view with the apex up; other views get outlines too, and those mean nothing.",
             "Contrast agents, pacemaker leads and paediatric hearts were not seen.",
+        ),
+    ),
+    SegmentationSettings(
+        name="breast_segmentation",
+        sets=("us_breast_busi",),
+        labels=("lesion", "malignant"),
+        in_several_places=("lesion", "malignant"),
+        drawn_from={"malignant": ("lesion",)},
+        only_where={"malignant": "malignant"},
+        starts_from="fetal_head_segmentation",
+        size=224,
+        first_training=(192, 44),
+        fixed_blocks=3,
+        dice_by_picture=True,
+        epochs=12,
+        learning_rate=7e-4,
+        augmentation=_BREAST,
+        summary="Outlines lesions on breast ultrasound, and those parts of them that look malignant.",
+        limits=(
+            _NOT_FOR_DIAGNOSIS,
+            "Learned from one hospital (BUSI, Cairo: GE LOGIQ E9), single still pictures, women of 25 to 75 years.",
+            "Some of its pictures of one patient may stand in two splits: no patient numbers were published.",
+            "The second output says how the lesion looks, not what it is; it was learned from 125 malignant pictures.",
+        ),
+    ),
+    SegmentationSettings(
+        name="nerve_segmentation",
+        sets=("us_nerve_usgra",),
+        labels=("nerve", "vessel"),
+        in_several_places=("nerve", "vessel"),
+        size=192,
+        starts_from="fetal_head_segmentation",
+        epochs=36,
+        augmentation=_NERVE,
+        summary="Outlines peripheral nerves and blood vessels in the cross-sections of regional anaesthesia.",
+        limits=(
+            _NOT_FOR_DIAGNOSIS,
+            "Learned from 111 pictures of volunteers by one examiner with one linear probe (Mindray TE7, L14-6Ns).",
+            "The same volunteer may be in two splits: no subject numbers were published.",
+            "Arteries and veins are not told apart.",
         ),
     ),
 )
