@@ -47,6 +47,8 @@ class ClipRecorder:
         self._frames: deque[_Kept] = deque()
         self._best: deque[_Kept] = deque()
         self._first: Frame | None = None
+        """Without its pixels."""
+        self._shape: tuple[int, ...] = ()
         self._best_first: Frame | None = None
         self._box = Box(0, 0, 1, 1)
         self._best_box = self._box
@@ -59,10 +61,11 @@ class ClipRecorder:
             step_s = frame.time_s - self._frames[-1].time_s
             if 0 <= step_s < SHORTEST_STEP_S:
                 return
-            if not 0 < step_s <= LONGEST_STEP_S or frame.pixels.shape != self._first.pixels.shape:
+            if not 0 < step_s <= LONGEST_STEP_S or frame.pixels.shape != self._shape:
                 self._begin_anew()
         if not self._frames:
-            self._first, self._box = frame, _widened(picture.area, frame)
+            self._first, self._shape = frame.without_pixels(), frame.pixels.shape
+            self._box = _widened(picture.area, frame)
         box = self._box
         pixels = frame.pixels[box.y : box.y + box.height, box.x : box.x + box.width]
         image = _reduced(pixels, _reduction(box))

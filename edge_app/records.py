@@ -1,6 +1,6 @@
 """Everything that passes between the stages of the pipeline."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -59,6 +59,10 @@ class Frame:
         if self.mm_per_pixel is not None and not 0 < self.mm_per_pixel < 100:
             raise ValueError(f"mm_per_pixel {self.mm_per_pixel} is not a spacing")
         self.pixels.setflags(write=False)
+
+    def without_pixels(self) -> "Frame":
+        """All that is known of it, for those who keep it long: megabytes less."""
+        return replace(self, pixels=np.zeros((1, 1), np.uint8), picture_area=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -61,6 +61,7 @@ class View:
     _analyses: dict[str, list[Analysis]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
+        self.first = self.first.without_pixels()
         self._interval_start_s = self._end_s = self.first.time_s
 
     @property
