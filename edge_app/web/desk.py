@@ -5,6 +5,7 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 from edge_app.clock import wall_time_trusted
 from edge_app.keeper import overdue_state
@@ -17,8 +18,10 @@ from edge_app.web.shapes import Disk, LiveState
 from edge_app.web.throttle import Throttle
 from edge_app.web.worklist import Worklist
 
-COUNTED_EVERY_S = 1.0
-"""The store is counted at most so often, however many look."""
+COUNTED_EVERY_S: Final = 1.0
+"""The store is counted at most so often, however many look ..."""
+COUNTING_SHARE: Final = 20
+"""... and so many times longer than counting takes lies between: a large store is counted seldom."""
 
 
 @dataclass(slots=True)
@@ -44,15 +47,16 @@ class Desk:
     streams: int = 0
     started_s: float = field(default_factory=time.monotonic)
     _counted: "tuple[float, Counted] | None" = None
+    """When to count again, and what was counted."""
 
     def counted(self) -> "Counted":
-        """The store's figures, at most ``COUNTED_EVERY_S`` old.
+        """The store's figures, seconds old at most but for a large store.
 
         Raises:
             StoreError: It cannot be read.
         """
         now = time.monotonic()
-        if self._counted is None or now - self._counted[0] > COUNTED_EVERY_S:
+        if self._counted is None or now > self._counted[0]:
             counts = self.now.counts()
             try:
                 usage = shutil.disk_usage(self.settings.store_path.parent)
@@ -68,7 +72,8 @@ class Desk:
                 disk,
                 wall_time_trusted(),
             )
-            self._counted = (now, fresh)
+            took_s = time.monotonic() - now
+            self._counted = (now + max(COUNTED_EVERY_S, COUNTING_SHARE * took_s), fresh)
         return self._counted[1]
 
     def live_state(self) -> LiveState:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from edge_app.messages import Report
-from edge_app.web.shapes import ReportSummary
+from edge_app.web.report_shapes import ReportSummary
 
 MOST: Final = 100_000
 """Reports in one export."""

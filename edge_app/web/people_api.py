@@ -14,9 +14,7 @@ from edge_app.web.access import drop_cookie, set_cookie
 from edge_app.web.accounts import AccountError, AccountRow, Session
 from edge_app.web.desk import Desk
 from edge_app.web.operations import Call, Operation
-from edge_app.web.problems import ApiError, conflict, not_found, too_many
-from edge_app.web.service_link import NoAnswer
-from edge_app.web.shapes import (
+from edge_app.web.people_shapes import (
     Account,
     AccountChange,
     AccountInfo,
@@ -27,6 +25,8 @@ from edge_app.web.shapes import (
     SessionInfo,
     Setup,
 )
+from edge_app.web.problems import ApiError, conflict, not_found, too_many
+from edge_app.web.service_link import NoAnswer
 
 HASHES_WAITING_MOST: Final = 8
 NAME_PATTERN: Final = r"^[a-z][a-z0-9._-]{0,31}$"

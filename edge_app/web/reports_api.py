@@ -16,10 +16,8 @@ from edge_app.web.live_api import ACTION_ERRORS, act
 from edge_app.web.operations import Call, Operation
 from edge_app.web.people_api import audit
 from edge_app.web.problems import ApiError, bad_request, conflict, not_found, too_many
-from edge_app.web.shapes import (
-    ActionResult,
+from edge_app.web.report_shapes import (
     CategoryList,
-    Nothing,
     OpinionGiven,
     Override,
     ReplayResult,
@@ -29,6 +27,7 @@ from edge_app.web.shapes import (
     ReportView,
     ServiceSessions,
 )
+from edge_app.web.shapes import ActionResult, Nothing
 from edge_app.web.worklist import BadCursor
 
 REPLAY_S: Final = 120.0

@@ -12,7 +12,7 @@ from edge_app.evidence import PICTURE, read_provenance
 from edge_app.messages import FindingInfo, Report
 from edge_app.records import Evidence
 from edge_app.store_reader import StoreReader
-from edge_app.web.shapes import (
+from edge_app.web.report_shapes import (
     CategoryCount,
     Headline,
     KeptBox,

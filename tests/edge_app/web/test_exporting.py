@@ -8,7 +8,7 @@ from edge_app.messages import AnalysisInfo, Report
 from edge_app.records import Evidence
 from edge_app.store import Store
 from edge_app.web.exporting import FIELDS, csv_lines, json_lines
-from edge_app.web.shapes import ReportFilter
+from edge_app.web.report_shapes import ReportFilter
 from edge_app.web.worklist import Worklist
 
 

@@ -7,7 +7,7 @@ from fakes.reports import NOON, make_clip_report, make_report
 from edge_app.messages import Amends, Opinion, uuid7
 from edge_app.store import Store
 from edge_app.web import worklist as module
-from edge_app.web.shapes import ReportPage
+from edge_app.web.report_shapes import ReportPage
 from edge_app.web.worklist import BadCursor, Worklist
 
 
