@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,12 +18,13 @@ from cad_modules.registry import Registry
 from edge_app.amendments import ClockWatch
 from edge_app.background import Background
 from edge_app.breaker import BreakerChange
+from edge_app.commands import CommandDesk
 from edge_app.config import Config
 from edge_app.controller import Controller
 from edge_app.errors import CameraLost, StoreUnavailable
 from edge_app.keeper import Keeper
 from edge_app.lamp import choose_lamp
-from edge_app.messages import CaptureHealth, Command, Event, Health, PartState, Report, Status, StoreHealth, uuid7
+from edge_app.messages import CaptureHealth, Command, Event, Health, Report, Status, uuid7
 from edge_app.module_health import breaker_event, modules_health
 from edge_app.overrides import Overrider
 from edge_app.page import Page, ServiceParts
@@ -40,6 +40,7 @@ from edge_app.pipeline import Pipeline
 from edge_app.publishers import Publishers
 from edge_app.records import Evidence, Frame
 from edge_app.seal import read_seal
+from edge_app.service_health import build_health
 from edge_app.sources.base import Source
 from edge_app.sources.live import LiveSource
 from edge_app.sources.prefetch import prefetched
@@ -50,11 +51,11 @@ from firmware_bridge.port import OpenPort
 log = logging.getLogger(__name__)
 
 REOPEN_FIRST_S: Final = 0.5
-REOPEN_LONGEST_S: Final = 10.0
-"""Between two attempts to open a lost capture device; doubles from the first to the longest."""
+REOPEN_LONGEST_S: Final = 2.0
+"""Between two attempts to open a lost capture device; doubles from the first to the longest, within which its return is
+noticed."""
 NO_COUNTS: Final = StoreCounts(0, 0, 0, None, 0)
 """Of the store; the page counts by itself, in its own process."""
-TEMPERATURE: Final = Path("/sys/class/thermal/thermal_zone0/temp")
 
 
 class Service:
@@ -117,6 +118,7 @@ class Service:
                 submit=self._reports.submit,
                 offer=self._reports.offer,
             )
+            self._commands = CommandDesk(config.device.id, self.pipeline, self.store, self.publisher.publish_event)
             self.controller = self._make_controller(open_port)
             self.page = self._make_page(registry)
             if isinstance(self._source, LiveSource):
@@ -181,29 +183,18 @@ class Service:
         return self._health(self.store.counts())
 
     def _health(self, counts: StoreCounts) -> Health:
-        progress, kept = self.pipeline.progress, self._keeper.state(counts.oldest_unsent_at)
-        return Health(
-            device_id=self._config.device.id,
-            session=self._session,
-            at=datetime.now(UTC),
-            signal=PartState(state=progress.state, reason=progress.reason),
-            capture=self._capture.model_copy(update={"frames": progress.frames, "dropped": progress.dropped}),
-            store=StoreHealth(
-                state=kept.state,
-                reason=kept.reason,
-                reports=counts.reports,
-                unsent=counts.unsent,
-                refused=counts.refused,
-                oldest_unsent_at=counts.oldest_unsent_at,
-            ),
-            link=PartState(state="none", reason="no controller is configured")
-            if self.controller is None
-            else self.controller.link(),
-            controller=None if self.controller is None else self.controller.health(),
-            broker=self.publisher.state,
-            further_brokers=self.publisher.further(),
-            modules=modules_health(self._analyzer.unavailable(), progress.skipped),
-            temperature=_temperature(),
+        progress = self.pipeline.progress
+        return build_health(
+            self._config.device.id,
+            self._session,
+            progress,
+            self._capture,
+            self._keeper.state(counts.oldest_unsent_at),
+            counts,
+            self.controller,
+            self.publisher.state,
+            self.publisher.further(),
+            modules_health(self._analyzer.unavailable(), progress.skipped),
         )
 
     def _watched(self, frames: Iterator[Frame]) -> Iterator[Frame]:
@@ -293,21 +284,7 @@ class Service:
         self._health_changed()
 
     def _command(self, command: Command) -> None:
-        """Do what a command says, or publish that it is not done here."""
-        if command.command == "take_picture":
-            self.pipeline.take_picture()
-            text = "the next picture is analysed"
-        elif command.command == "replay":
-            text = f"{self.store.send_again(command.after)} reports are sent again"
-        else:
-            self.pipeline.name_view(command.view)
-            text = f"the view {command.view or 'without a name'} begins with the next picture"
-        details: dict[str, str | int | float | bool] = {"command": command.command, "command_id": command.command_id}
-        self.store.log("command", details)
-        event = Event(
-            device_id=self._config.device.id, at=datetime.now(UTC), kind="command", text=text, details=details
-        )
-        self.publisher.publish_event(event)
+        self._commands.do(command)
 
     def _log_start(self) -> None:
         """Say in the audit log what runs, and what of it is another one than before."""
@@ -342,11 +319,3 @@ def run_service(config: Config) -> None:
         service.run()
         progress = service.pipeline.progress
         log.info("%d frames, %d reports in %.1f s", progress.frames, progress.reports, time.monotonic() - started)
-
-
-def _temperature() -> float | None:
-    """Of the processor, in degrees Celsius."""
-    try:
-        return int(TEMPERATURE.read_text()) / 1000
-    except (OSError, ValueError):
-        return None
