@@ -4,15 +4,16 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import struct
 from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from starlette.concurrency import run_in_threadpool
 
 from edge_app.picture_slot import PictureSlot, SharedPicture
 from edge_app.web.service_link import Bell, wait_at_most
@@ -82,6 +83,7 @@ class LivePictures:
     def __init__(self, slot: PictureSlot, set_viewers: Callable[[int], None]) -> None:
         self._slot, self._set_viewers = slot, set_viewers
         self._bell = Bell()
+        self._encoder = ThreadPoolExecutor(1, "encoder", initializer=_yield_to_all)
         self._newest: LivePicture | None = None
         self._maker: asyncio.Task[None] | None = None
         self.viewers = 0
@@ -122,7 +124,7 @@ class LivePictures:
                 self._maker = None
 
     async def _make(self) -> None:
-        seen = self._slot.newest()  # that one may be old
+        loop, seen = asyncio.get_running_loop(), self._slot.newest()  # that one may be old
         while True:
             number = self._slot.newest()
             if number != seen:
@@ -130,11 +132,16 @@ class LivePictures:
                 shared = self._slot.read()
                 if shared is not None:
                     try:
-                        self._newest = await run_in_threadpool(encode, shared)
+                        self._newest = await loop.run_in_executor(self._encoder, encode, shared)
                     except cv2.error as error:
                         logger.error("a picture cannot be made JPEG: %s", error)
                     self._bell.ring()
             await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _yield_to_all() -> None:
+    """On a box that is busy the live picture gets slower first; on Linux each thread has a priority of its own."""
+    os.nice(19)
 
 
 def encode(shared: SharedPicture) -> LivePicture:
