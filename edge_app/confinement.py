@@ -32,16 +32,26 @@ def confine(memory_bytes: int) -> tuple[str, ...]:
     Returns:
         In words, what this kernel or its settings do not allow; empty if everything holds.
     """
-    os.setsid()
+    libc = lead_session()
     os.nice(NICENESS)
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     data_limit = _private_memory_bytes() + memory_bytes
     resource.setrlimit(resource.RLIMIT_DATA, (data_limit, data_limit))
     _silence()
     return () if _leave_network(libc) else ("modules can reach the network: this kernel gives no network namespace",)
+
+
+def lead_session() -> ctypes.CDLL:
+    """Make this process the leader of a session of its own that adopts its children's orphans and dies with its parent.
+
+    Returns:
+        The C library.
+    """
+    os.setsid()
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+    return libc
 
 
 def kill_tree(process_id: int) -> None:

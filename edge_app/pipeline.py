@@ -153,6 +153,8 @@ class Pipeline:
         change: Change = "cut" if frame.clip_id is None else self._motion.compare(frame)
         picture = screen.look(frame) if frame.clip_id is None else self._screen.look(frame, change)
         timing_ms = {"screen": _since(started)}
+        if self._live:
+            timing_ms["frame_age"] = max(0.0, (time.monotonic_ns() - frame.captured_ns) / 1e6)
         self.progress.dropped += max(0, frame.sequence - self._next_sequence)
         self._next_sequence = frame.sequence + 1
         self.progress.frames += 1

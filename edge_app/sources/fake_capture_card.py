@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 from edge_app.errors import CameraLost
 from edge_app.sources.live import Captured, CaptureFormat
 
+SLOWER: Final = 10
+BACK_S: Final = 10.0
+
 
 class FakeCaptureCard:
     """A ``CaptureDevice`` that plays given pictures in a loop.
 
     Like a real card it gives its own size whatever is asked, at its own rate; ``unplug`` makes ``read`` come back
-    empty at once, ``stall`` makes it block, ``repeat`` gives the last picture with its old timestamp, ``go_black``
-    black pictures at the full rate. ``plug_in`` ends all of that. ``history`` holds what was done to it, in order.
+    empty at once, ``unplug_silently`` the last picture for ever (``open`` fails), ``stall`` makes it block, ``repeat``
+    gives the last picture with its old timestamp, ``go_black`` black pictures at the full rate, ``resize`` pictures of
+    half the size, ``slow_down`` a tenth of the rate, ``tear`` pictures whose lower half is the one from before, and
+    ``go_back`` timestamps from 10 s ago. ``plug_in`` ends all of that. ``history`` holds what was done to it, in order.
 
     Unlike a real card it never garbles a picture, has no buffers (a slow reader gets the picture of now, not one from
     the queue) and gives its rate exactly; a stall lasts until ``plug_in`` or ``unplug``, where a driver's ``read``
@@ -51,7 +56,7 @@ class FakeCaptureCard:
         """
         with self._changed:
             self.history.append(("open", asked))
-            if self._mode == "unplugged":
+            if self._mode in ("unplugged", "silently unplugged"):
                 raise CameraLost("the fake capture card is unplugged. Plug it in")
             self._opened_s = time.monotonic()
             self._index = 0
@@ -62,6 +67,8 @@ class FakeCaptureCard:
         with self._changed:
             if self._opened_s is None:
                 return None
+            if self._mode == "slow":
+                self._opened_s += (SLOWER - 1) / self._format.rate_hz
             due_s = self._opened_s + (self._index + 1) / self._format.rate_hz
             now_s = time.monotonic()
             if due_s < now_s - 1:  # nobody read for long: a card doesn't play the past
@@ -71,11 +78,11 @@ class FakeCaptureCard:
             if self._is_gone():
                 return None
             self._index += 1
-            if self._mode == "repeating":
+            if self._mode in ("repeating", "silently unplugged"):
                 return Captured(self._last.pixels.copy(), self._last.device_ms)
             picture = self._pictures[(self._index - 1) % len(self._pictures)]
-            picture = np.zeros_like(picture) if self._mode == "black" else picture.copy()
-            self._last = Captured(picture, time.monotonic() * 1000)
+            device_s = time.monotonic() - (BACK_S if self._mode == "from before" else 0.0)
+            self._last = Captured(self._spoiled(picture), device_s * 1000)
             self.history.append(("read", self._index - 1))
             return self._last
 
@@ -102,9 +109,39 @@ class FakeCaptureCard:
         """From now on every picture is black, as many cards do without a signal."""
         self._turn("black")
 
+    def unplug_silently(self) -> None:
+        """From now on ``read`` gives the last picture as if all were well, and ``open`` fails."""
+        self._turn("silently unplugged")
+
+    def resize(self) -> None:
+        """From now on every picture is half as wide and half as high, without a word."""
+        self._turn("resized")
+
+    def slow_down(self) -> None:
+        """From now on pictures come at a tenth of the rate."""
+        self._turn("slow")
+
+    def tear(self) -> None:
+        """From now on the lower half of every picture is that of the one before."""
+        self._turn("torn")
+
+    def go_back(self) -> None:
+        """From now on the timestamps are those of 10 s ago."""
+        self._turn("from before")
+
     def plug_in(self) -> None:
         """Work as at first."""
         self._turn("playing")
+
+    def _spoiled(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        height = picture.shape[0]
+        if self._mode == "black":
+            return np.zeros_like(picture)
+        if self._mode == "resized":
+            return np.ascontiguousarray(picture[::2, ::2])
+        if self._mode == "torn" and self._last.pixels.shape == picture.shape:
+            return np.concatenate((picture[: height // 2], self._last.pixels[height // 2 :]))
+        return picture.copy()
 
     def _turn(self, mode: str) -> None:
         with self._changed:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -20,8 +20,12 @@ logger = logging.getLogger(__name__)
 
 FAILED_READS: Final = 3
 """So many reads in a row without a picture mean that the device is gone; one alone is a picture garbled on the way."""
+MAX_AGE_NS: Final = 1_000_000_000
+"""A picture that is older when its turn comes is not given any more."""
 CLOSE_WAIT_S: Final = 2.0
 """How long ``close`` waits for a driver call to return before it leaves the thread to itself."""
+DRIVER_DELAY_NS: Final = 1_000_000_000
+"""A driver's timestamp that is older when the picture is read, or in the future, is of another clock."""
 RECONNECT_FIRST_S: Final = 0.25
 RECONNECT_LONGEST_S: Final = 4.0
 """Pauses between attempts to connect again double from the first to the longest."""
@@ -50,6 +54,14 @@ class Captured:
     pixels: NDArray[np.uint8]
     device_ms: float = 0.0
     """The device's own timestamp; 0 if it has none. The same one twice is the same picture twice."""
+    captured_ns: int = 0
+    """Monotonic clock of this boot; 0: when it was read."""
+    passed_over: int = 0
+    """Pictures that the device gave since the last one that was read, and that nobody can have any more."""
+
+
+NOT_YET: Final = Captured(np.empty((0, 0), np.uint8))
+"""What a device's ``read`` returns if no picture came in a short time, and that is no failure yet."""
 
 
 class CaptureDevice(Protocol):
@@ -65,7 +77,7 @@ class CaptureDevice(Protocol):
         """
 
     def read(self) -> Captured | None:
-        """Wait for the next picture; None if there is none."""
+        """Wait for the next picture; None if there is none, ``NOT_YET`` if it may still come."""
 
     def close(self) -> None:
         """Let go of the device; may come twice."""
@@ -110,7 +122,9 @@ class LiveSource:
         self.on_frame: Callable[[Frame], None] = lambda frame: None
         """Called in the reading thread with every picture, also those that nobody fetches."""
         self._read_count = 0
-        self._counts = {"frames_given": 0, "frames_dropped": 0, "pictures_repeated": 0, "reconnects": 0}
+        self._counts = {
+            "frames_given": 0, "frames_dropped": 0, "frames_stale": 0, "pictures_repeated": 0, "reconnects": 0,
+        }  # fmt: skip
 
     def __enter__(self) -> Self:
         if self._thread is not None and self._thread.is_alive():
@@ -160,6 +174,9 @@ class LiveSource:
             if frame is None:
                 silence = f"{self.name} has given no new picture for {patience_s:g} s. {self._way_out}"
                 raise session.error or CameraLost(silence)
+            if time.monotonic_ns() - frame.captured_ns > MAX_AGE_NS:  # it waited here for who was busy, or for a driver
+                self._counts["frames_stale"] += 1
+                continue
             self._counts["frames_given"] += 1
             yield frame
 
@@ -206,18 +223,16 @@ class LiveSource:
                 if failed == FAILED_READS:
                     return f"{self.name} gives no pictures any more. {self._way_out}"
                 continue
+            if captured is NOT_YET:
+                continue
             failed = 0
-            if captured.device_ms and captured.device_ms == last_ms:
+            self._read_count += captured.passed_over
+            self._counts["frames_dropped"] += captured.passed_over
+            if captured.device_ms and captured.device_ms <= last_ms:  # the last picture again, or one from before
                 self._counts["pictures_repeated"] += 1
                 continue
             last_ms = captured.device_ms
-            now_ns = time.monotonic_ns()
-            session.first_ns = session.first_ns or now_ns
-            frame = Frame(
-                captured.pixels, self._read_count, now_ns, datetime.now(UTC), self.name,
-                clip_id=f"{self.name}@{session.started_at}",
-                time_s=(now_ns - session.first_ns) / 1e9,
-            )  # fmt: skip
+            frame = self._frame(captured, session)
             self._read_count += 1
             self.on_frame(frame)
             with self._state:
@@ -225,6 +240,21 @@ class LiveSource:
                 session.newest = frame
                 self._state.notify_all()
         return ""
+
+    def _frame(self, captured: Captured, session: "_Session") -> Frame:
+        """The frame, stamped with the driver's time where that is on the monotonic clock of this machine."""
+        now_ns = time.monotonic_ns()
+        read_ns = captured.captured_ns or now_ns
+        driver_ns = int(captured.device_ms * 1e6)
+        captured_ns = driver_ns if 0 <= read_ns - driver_ns < DRIVER_DELAY_NS else read_ns
+        captured_ns = max(captured_ns, session.last_ns + 1)
+        session.first_ns, session.last_ns = session.first_ns or captured_ns, captured_ns
+        return Frame(
+            captured.pixels, self._read_count, captured_ns,
+            datetime.now(UTC) - timedelta(microseconds=(now_ns - captured_ns) / 1000), self.name,
+            clip_id=f"{self.name}@{session.started_at}",
+            time_s=(captured_ns - session.first_ns) / 1e9,
+        )  # fmt: skip
 
     def _reconnect(self, session: "_Session") -> bool:
         """Whether the device could be opened again within ``reconnect_s``, or the source was closed meanwhile."""
@@ -249,7 +279,7 @@ class _Session:
 
     def __init__(self) -> None:
         self.started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self.first_ns = 0
+        self.first_ns = self.last_ns = 0
         self.stopping = threading.Event()
         self.opened = False
         self.error: Exception | None = None

@@ -15,7 +15,9 @@ from pydicom.data import get_testdata_file
 from edge_app.records import Frame
 from edge_app.sources.base import Source
 from edge_app.sources.capture_card import CaptureCard, open_capture_card
+from edge_app.sources.capture_process import CaptureProcess
 from edge_app.sources.dicom_files import DicomFile
+from edge_app.sources.distant_card import DistantCard
 from edge_app.sources.fake_capture_card import FakeCaptureCard
 from edge_app.sources.image_file import ImageFile
 from edge_app.sources.opening import open_path
@@ -55,6 +57,11 @@ def _fake_card() -> Source:
     return CaptureCard(FakeCaptureCard(pictures, rate_hz=200), "fake")
 
 
+def _card_elsewhere(folder: Path) -> Source:
+    card = DistantCard(folder, [np.full((48, 64), 10 * index, np.uint8) for index in range(20)], rate_hz=200)
+    return CaptureCard(CaptureProcess(card.choose_device, "fake"), "fake")
+
+
 SOURCES: dict[str, Callable[[Path], Source]] = {
     "image_file": lambda folder: ImageFile(_image(folder)),
     "video_file": lambda folder: VideoFile(_video(folder)),
@@ -62,6 +69,7 @@ SOURCES: dict[str, Callable[[Path], Source]] = {
     "image_folder": lambda folder: open_path(_folder(folder)),
     "several_paths": lambda folder: open_path([_video(folder), _dicom()]),
     "fake_capture_card": lambda folder: _fake_card(),
+    "capture_process": _card_elsewhere,
     "capture_card": lambda folder: open_capture_card(str(CAMERA)),
 }
 

@@ -11,7 +11,7 @@ SETTLE_S: Final = 5.0
 
 
 class Leftovers:
-    """Made before anything is started: all processes started later bear a mark in their environment, wherever they go."""
+    """Made before anything is started: all later processes bear a mark in their environment, wherever they go."""
 
     def __init__(self) -> None:
         os.environ[MARK] = self._mark = uuid.uuid4().hex

@@ -1,6 +1,8 @@
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_app.errors import CameraLost
+from edge_app.sources import capture_card
 from edge_app.sources.capture_card import CaptureCard, V4l2Device, open_capture_card
 from edge_app.sources.fake_capture_card import FakeCaptureCard
 from edge_app.sources.live import Captured, CaptureFormat, LiveSource
@@ -49,6 +52,18 @@ def test_a_slow_reader_gets_the_newest_and_the_rest_are_counted_gaps(card: FakeC
     assert second.sequence - first.sequence > 10 and _first_pixel(second.pixels) == second.sequence % 256
     assert description["frames_given"] == 2
     assert taken - 2 - int(description["frames_dropped"]) in (0, 1), "one may wait when the source is closed"
+
+
+def test_a_picture_that_waited_too_long_for_a_busy_reader_is_not_given(card: FakeCaptureCard) -> None:
+    with CaptureCard(card, "card", stall_s=5.0) as source:
+        frames = source.frames()
+        next(frames)
+        time.sleep(10 / RATE_HZ)
+        card.stall()
+        time.sleep(1.2)
+        threading.Timer(0.1, card.plug_in).start()
+        assert time.monotonic_ns() - next(frames).captured_ns < 0.5e9
+    assert source.describe()["frames_stale"] == 1
 
 
 def test_what_the_card_changes_is_warned_of_and_described(
@@ -222,8 +237,17 @@ class FakeVideoCapture:
             cv2.CAP_PROP_POS_MSEC: 1234.5,
         }[key]
 
-    def read(self) -> tuple[bool, NDArray[np.uint8]]:
-        return True, np.zeros((480, 640, 3), np.uint8)
+    height_px = 480
+
+    def grab(self) -> bool:
+        return True
+
+    def retrieve(self, place: NDArray[np.uint8]) -> tuple[bool, NDArray[np.uint8]]:
+        """As OpenCV: into the array if it has the picture's size, else into one of its own."""
+        if place.shape != (self.height_px, 640, 3):
+            place = np.empty((self.height_px, 640, 3), np.uint8)
+        place[:] = 7
+        return True, place
 
     def release(self) -> None:
         self.asked.append((-1, 0))
@@ -247,6 +271,50 @@ def test_v4l2_asks_for_the_pixel_format_first_and_reads_everything_back(
     device.close()
     device.close()
     assert made[-1].asked.count((-1, 0)) == 1
+
+
+def test_v4l2_decodes_where_the_picture_is_to_lie_and_copies_only_a_picture_of_another_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", FakeVideoCapture)
+    device = V4l2Device("/dev/null")
+    device.open(CaptureFormat())
+    places: list[NDArray[np.uint8]] = []
+
+    def place(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        places.append(np.zeros(shape, np.uint8))
+        return places[-1]
+
+    captured = device.read_into(place)
+    assert captured is not None and captured.pixels is places[0] and np.all(places[0] == 7)
+    monkeypatch.setattr(FakeVideoCapture, "height_px", 360)
+    captured = device.read_into(place)
+    assert captured is not None and captured.pixels is places[2] and captured.pixels.shape == (360, 640, 3)
+    assert np.all(captured.pixels == 7)
+    device.close()
+
+
+def test_v4l2_whose_node_is_gone_gives_nothing_though_opencv_says_that_all_is_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", FakeVideoCapture)
+    monkeypatch.setattr(capture_card, "NODE_LOOK_S", 0.0)
+    node = tmp_path / "video0"
+    node.touch()
+    device = V4l2Device(str(node))
+    device.open(CaptureFormat())
+    assert device.read() is not None
+    node.unlink()
+    assert device.read() is None
+    device.close()
+
+
+def test_a_card_whose_port_is_empty_is_lost_even_if_another_device_has_its_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", FakeVideoCapture)
+    with pytest.raises(CameraLost, match="not there"):
+        V4l2Device("/dev/null", gone=True).open(CaptureFormat())
 
 
 def test_the_fake_gives_one_size_only() -> None:
