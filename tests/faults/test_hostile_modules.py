@@ -13,7 +13,7 @@ from fakes.pictures import frame, sector
 from cad_modules.registry import Registry, discover
 from edge_app.analysis import Analyzer
 from edge_app.records import Analysis, Box, Picture, Plan
-from tools.faults import zoo
+from tools.faulting import zoo
 
 GOOD = tuple(EntryPoint(name, f"fakes.hostile_modules:{name.upper()}", "cad_modules") for name in ("mean", "coloured"))
 ENTRIES = (*GOOD, *zoo.ENTRIES)

@@ -5,7 +5,7 @@ import pytest
 from fakes.reports import make_clip_report, make_report
 
 from edge_app.store import Store
-from tools.faults.verdict import judge, read_promised, read_received, read_stored
+from tools.faulting.verdict import judge, read_promised, read_received, read_stored
 from tools.report_client import ReportDatabase
 
 IDS = [f"id-{number}" for number in range(5)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from brokers import wait_for
 
-from tools.faults.proxy import FaultProxy
+from tools.faulting.proxy import FaultProxy
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from brokers import Mosquitto, Subscriber, wait_for
 from fakes.reports import make_report
 
 from edge_app.messages import Receipt
-from tools.faults.verdict import read_received
+from tools.faulting.verdict import read_received
 from tools.report_client import ReportDatabase
 
 CLIENT = Path(__file__).resolve().parents[2] / "tools/report_client.py"

@@ -121,8 +121,8 @@ NAMES: Final = (
     "segfaults", "exits", "forks", "allocates", "changes_image", "writes_over_image", "prints_on",
 )  # fmt: skip
 ENTRIES: Final = (
-    *(EntryPoint(name, f"tools.faults.zoo:{name.upper()}", "cad_modules") for name in NAMES),
-    EntryPoint("imports_forever", "tools.faults.zoo_imports_forever:MODULE", "cad_modules"),
+    *(EntryPoint(name, f"tools.faulting.zoo:{name.upper()}", "cad_modules") for name in NAMES),
+    EntryPoint("imports_forever", "tools.faulting.zoo_imports_forever:MODULE", "cad_modules"),
 )
 """The zoo's entry points."""
 STATUSES: Final = {

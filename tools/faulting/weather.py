@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Literal, Self, TypeAlias, get_args
 
-from tools.faults.mosquitto import PersistentMosquitto
-from tools.faults.proxy import FaultProxy
+from tools.faulting.mosquitto import PersistentMosquitto
+from tools.faulting.proxy import FaultProxy
 
 Fault: TypeAlias = Literal["restart", "kill", "hang", "refuse connections", "refuse login", "stall", "lossy", "cut"]
 FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)

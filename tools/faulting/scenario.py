@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from tools.faults.mosquitto import PersistentMosquitto
-from tools.faults.pictures import write_pictures
-from tools.faults.proxy import FaultProxy
-from tools.faults.verdict import Verdict, judge, read_promised, read_received, read_stored
-from tools.faults.weather import FAULTS, Fault, Weather
+from tools.faulting.mosquitto import PersistentMosquitto
+from tools.faulting.pictures import write_pictures
+from tools.faulting.proxy import FaultProxy
+from tools.faulting.verdict import Verdict, judge, read_promised, read_received, read_stored
+from tools.faulting.weather import FAULTS, Fault, Weather
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 READY_TIMEOUT_S: Final = 90.0
@@ -176,7 +176,7 @@ class _Service:
         if what == "analysing":  # each run has pictures of its own by name, so that a doubled result is seen
             (self._folder / run).symlink_to("pictures")
             environment["EDGE_CAD__SOURCE__PATH"] = run
-        command = [sys.executable, str(ROOT / "tools/faults/service.py"), what]
+        command = [sys.executable, str(ROOT / "tools/faulting/service.py"), what]
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 [*command, str(self._configuration), str(self._acknowledged), run], stderr=log, env=environment

@@ -3,7 +3,7 @@
 import multiprocessing
 import time
 
-from tools.faults.zoo import IMPORTS_FOREVER
+from tools.faulting.zoo import IMPORTS_FOREVER
 
 MODULE = IMPORTS_FOREVER
 
