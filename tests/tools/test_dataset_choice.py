@@ -1,9 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tools.training.dataset import DatasetError, Row
-from tools.training.dataset_choice import Choice, trained_categories
+from tools.training.dataset_choice import Choice, trained_categories, without_small
 
 
 def row(category: str, set_name: str, licence: str = "permissive") -> Row:
@@ -39,3 +40,13 @@ def test_categories_that_the_licence_empties_need_no_groups_and_missing_ones_do(
     needed = trained_categories(ROWS, choice.of(ROWS), choice)
     assert "us_cardiac" not in needed
     assert {"us_liver", "us_lung", "reject", "us_breast"} <= set(needed)  # breasts were never there: still asked for
+
+
+def test_category_with_too_few_permissive_groups_is_left_out_with_that_licence_alone() -> None:
+    few = [replace(row("us_lung", "lungs"), group=f"p{number}") for number in range(19)]
+    enough = [replace(row("us_liver", "livers"), group=f"p{number}") for number in range(20)]
+    rows = [*few, *enough, row("reject", "photos")]
+    choice = without_small(Choice("permissive"), rows)
+    assert choice.without == ("us_lung",)
+    assert {one.category for one in choice.of(rows)} == {"us_liver", "reject"}
+    assert without_small(Choice(), rows) == Choice()

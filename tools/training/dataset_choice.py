@@ -1,11 +1,12 @@
 """Which rows a network may be trained on: all, those with permissive licences, or without some categories or sets."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from cad_modules.contract import CATEGORIES
 from tools.training.dataset import REJECT, DatasetError, Row
+from tools.training.dataset_check import FEWEST_GROUPS
 
 LicenceChoice = Literal["all", "permissive"]
 
@@ -42,6 +43,23 @@ class Choice:
 
 
 EVERYTHING: Final = Choice()
+
+
+def without_small(choice: Choice, rows: Iterable[Row]) -> Choice:
+    """The choice that also leaves out what its licence leaves too little of: categories with too few groups to train on.
+
+    Args:
+        choice: One of ``licence="permissive"``; with all licences too few groups are an error in the data.
+        rows: All rows.
+    """
+    if choice.licence == "all":
+        return choice
+    groups: dict[str, set[tuple[str, str]]] = {}
+    for row in choice.of(rows):
+        if row.split == "train":
+            groups.setdefault(row.category, set()).add((row.set_name, row.group))
+    small = sorted(category for category, found in groups.items() if len(found) < FEWEST_GROUPS and category != REJECT)
+    return replace(choice, without=(*choice.without, *small))
 
 
 def trained_categories(everything: Iterable[Row], chosen: Iterable[Row], choice: Choice) -> list[str]:

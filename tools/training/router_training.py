@@ -22,7 +22,7 @@ from tools.training.augment import randomise, shrink
 from tools.training.bundle_writer import to_real
 from tools.training.dataset import DEFAULT_ROOT, Row, read_pictures, read_rows
 from tools.training.dataset_check import check_groups, check_masks
-from tools.training.dataset_choice import Choice, LicenceChoice, trained_categories
+from tools.training.dataset_choice import Choice, LicenceChoice, trained_categories, without_small
 from tools.training.router_batches import LABELS, STORED_SIDE, Batch, BatchPlan, batches, to_network
 from tools.training.router_export import export
 from tools.training.router_pool import make_pool, split_model
@@ -81,8 +81,8 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     keras.utils.set_random_seed(options.seed)
-    choice = Choice(options.licence, tuple(options.without))
     everything = read_rows(options.data)
+    choice = without_small(Choice(options.licence, tuple(options.without)), everything)
     rows = choice.of(everything)
     check_groups(rows, trained_categories(everything, rows, choice))
     check_masks(rows)
