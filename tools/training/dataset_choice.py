@@ -46,7 +46,7 @@ EVERYTHING: Final = Choice()
 
 
 def without_small(choice: Choice, rows: Iterable[Row]) -> Choice:
-    """The choice that also leaves out what its licence leaves too little of: categories with too few groups to train on.
+    """The choice that also leaves out what its licence leaves too little of: categories with too few groups.
 
     Args:
         choice: One of ``licence="permissive"``; with all licences too few groups are an error in the data.
