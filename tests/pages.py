@@ -27,6 +27,7 @@ from edge_app.records import Evidence, Frame
 from edge_app.sources.capture_card import CaptureCard
 from edge_app.sources.fake_capture_card import FakeCaptureCard
 from edge_app.store import Store
+from firmware_bridge.port import OpenPort
 
 PASSWORD = "gel and gloves"
 START_S = 60.0
@@ -159,7 +160,11 @@ class RunningPage:
 
 @contextmanager
 def running_page(
-    folder: Path, card: FakeCaptureCard | None = None, mqtt_port: int = 1, **sections: object
+    folder: Path,
+    card: FakeCaptureCard | None = None,
+    mqtt_port: int = 1,
+    open_port: OpenPort | None = None,
+    **sections: object,
 ) -> Iterator[RunningPage]:
     """The service with a page at a free port, watching a capture card; without a broker unless a port is given."""
     card = card or moving_card()
@@ -173,7 +178,7 @@ def running_page(
             **sections,
         }
     )
-    with Service(config, CaptureCard(card, "fake card", stall_s=1.0)) as service:
+    with Service(config, CaptureCard(card, "fake card", stall_s=1.0), open_port) as service:
         runner = threading.Thread(target=service.run, name="service")
         runner.start()
         try:

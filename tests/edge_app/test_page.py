@@ -1,12 +1,16 @@
 """The whole service with its page, over HTTP and MQTT."""
 
+import http.client
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -19,6 +23,8 @@ from edge_app.audit import verify
 from edge_app.messages import Event, Report
 from edge_app.sources.fake_capture_card import FakeCaptureCard
 from edge_app.store_reader import StoreReader
+from firmware_bridge.codes import Lamp
+from firmware_bridge.fake_mcu import FakeMicrocontroller
 
 
 def echo_card() -> FakeCaptureCard:
@@ -214,6 +220,51 @@ def test_reports_go_on_when_the_page_is_killed_or_stopped(
                 os.kill(pid, signal.SIGCONT)
     wait_for(lambda: page.process.listening.is_set() and page.process.pid, "the page is there", 60)
     wait_for(lambda: _answers(page), "it answers", 30)
+
+
+def test_reports_go_on_when_the_page_is_flooded(page: RunningPage, visitor: Visitor) -> None:
+    wait_for(lambda: _answers(page), "it answers", 30)
+    stopping, answers = threading.Event(), Counter[int]()
+    idle = [socket.create_connection(("127.0.0.1", int(page.url.rsplit(":", 1)[1].strip("/")))) for _ in range(100)]
+
+    def flood(path: str) -> None:
+        while not stopping.is_set():
+            with suppress(OSError, http.client.HTTPException):
+                answers[visitor.get(path).status] += 1
+
+    paths = ("/api/reports?q=nothing-has-this", "/api/live", "/static/../x", "/api/export.csv", "/api/session")
+    flooders = [threading.Thread(target=flood, args=(path,)) for path in paths]
+    for flooder in flooders:
+        flooder.start()
+    try:
+        progress = page.service.pipeline.progress
+        frames, reports = progress.frames, progress.reports
+        wait_for(lambda: progress.frames > frames + 60, "frames go on", 20)
+        wait_for(lambda: progress.reports > reports + 3, "reports go on", 20)
+        wait_for(lambda: sum(answers.values()) > 50, "it was flooded", 20)
+    finally:
+        stopping.set()
+        for flooder in flooders:
+            flooder.join()
+        for one in idle:
+            one.close()
+    assert all(status < 500 for status in answers), answers
+
+
+def test_foot_switch_is_seen_on_the_page_and_the_lamp_can_be_tried(tmp_path: Path) -> None:
+    with FakeMicrocontroller() as board, running_page(tmp_path, open_port=board.open_port) as page:
+        visitor = page.visitor()
+        wait_for(lambda: visitor.get("/api/live").json()["link"]["state"] == "up", "the link is up", 20)
+        with visitor.streaming("/api/stream") as stream:
+            next_event(stream, "state")
+            board.press(0)
+            event = next_event(stream, "event")
+            board.release(0)
+            assert event["kind"] == "foot_switch" and event["details"]["event"] == "foot_switch_press"
+        assert visitor.get("/api/live").json()["controller"]["events"] >= 1
+        assert visitor.post("/api/tests/lamp").json()["done"]
+        seen = set()
+        wait_for(lambda: seen.add(board.lamp) or {Lamp.OFF, Lamp.RESULT} <= seen, "the lamp blinks", 5)
 
 
 def test_page_ends_and_frees_its_port_when_the_service_is_killed(tmp_path: Path) -> None:
