@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 STATIC: Final = Path(__file__).parents[2] / "edge_app/web/static"
 AXE: Final = Path(__file__).parents[2] / ".venv/npm/axe-core/axe.min.js"
-SIZES: Final = {"phone": (360, 740), "tablet": (1280, 800), "desktop": (1920, 1080)}
+SIZES: Final = {"phone": (360, 740), "tablet": (1280, 800), "portrait": (800, 1280), "desktop": (1920, 1080)}
 READY: Final = {
     "live": ".finding",
     "history": ".row",

@@ -1,11 +1,11 @@
 // From what the box says to words, a level and a shape: {level, icon, title, hint, reason}.
-import { clock } from "./format.js";
+import { clockMinutes } from "./format.js";
 import { known, plural, t } from "./texts.js";
 
 const LEVELS = {
   ok: ["running", "connected", "ok", "up", "live", "still", "none"],
   info: ["starting", "connecting"],
-  warn: ["blank", "menu", "overdue", "stopped", "lost", "unreachable", "down"],
+  warn: ["blank", "menu", "overdue", "stopped", "lost", "unreachable", "down", "reduced"],
 };
 
 /** "ok", "info", "warn" or "bad" for a state's word. */
@@ -29,14 +29,15 @@ export function pictureState(live, connected, late = false) {
   if (live.capture.state === "stalled") return { ...describe("capture_stalled", "bad", "bad"), reason: live.capture.reason };
   if (live.service.state === "starting") return describe("starting", "info", "waiting");
   if (late && ["live", "still"].includes(live.signal.state)) return describe("loading", "info", "waiting");
-  if (live.frozen) return describe("frozen", "info", "frozen", { time: clock(live.frozen.since), by: live.frozen.by });
+  if (live.frozen) return describe("frozen", "info", "frozen", { time: clockMinutes(live.frozen.since), by: live.frozen.by });
   if (live.capture.state === "stopped") return { ...describe("capture_stopped", "warn", "warn"), reason: live.capture.reason };
   const state = live.signal.state;
   if (state === "live" || state === "frozen") return { key: "live", level: "ok", icon: "live", title: t("signal.live"), hint: "" };
   if (state === "still") return describe("still", "ok", "picture");
   if (state === "no_signal") return { ...describe("no_signal", "bad", "cable"), reason: live.signal.reason };
   if (state === "blank" || state === "menu") return { ...describe(state, "warn", "warn"), reason: live.signal.reason };
-  return { ...describe("starting", "info", "waiting"), reason: live.signal.reason };
+  if (state === "starting") return { ...describe("starting", "info", "waiting"), reason: live.signal.reason };
+  return { key: state, level: "warn", icon: "warn", title: known(`signal.${state}`, state), hint: "", reason: live.signal.reason };
 }
 
 /** True if what the picture shows now may be taken for the scanner's present picture. */

@@ -6,7 +6,7 @@ import { icon } from "../icons.js";
 import { failure, loading } from "../parts.js";
 import { plot } from "../plot.js";
 import { levelOf, pictureState } from "../states.js";
-import { known, plural, t } from "../texts.js";
+import { known, nameOf, plural, t } from "../texts.js";
 
 const HISTORY_EVERY_MS = 10_000;
 const PLOTS = ["frames_per_second", "latency_ms", "unsent", "temperature"];
@@ -112,6 +112,7 @@ function partsOf(live, connected) {
     part("service", live.service),
     { key: "signal", level: picture.level, value: picture.title, more: picture.level === "ok" ? "" : picture.hint, reason: picture.reason === capture.reason ? "" : picture.reason },
     part("capture", capture, t("health.frames", { frames: whole(capture.frames), dropped: whole(capture.dropped) }), { running: "ok", starting: "info", stopped: "warn" }[capture.state] ?? "bad"),
+    ...(live.modules ? [part("modules", live.modules, [live.modules.unavailable.map(nameOf).join(", "), live.modules.skipped ? t("health.skipped", { n: whole(live.modules.skipped) }) : ""].filter(Boolean).join("; "))] : []),
     part("broker", live.broker),
     { key: "store", level: storeLevel, value: whole(store.unsent), reason: store.reason,
       more: [t("health.reports", { n: whole(store.reports) }), store.oldest_unsent_at && t("health.oldest", { time: ago(store.oldest_unsent_at) }), store.refused && t("health.refused", { n: whole(store.refused) })].filter(Boolean).join(", ") },

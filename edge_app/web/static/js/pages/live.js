@@ -15,6 +15,7 @@ import { Video } from "../video.js";
 const CLIP_SHOWN_MS = 6000; // a clip has no picture to draw on: it is shown only where nothing newer is
 const CAPTURE_PAUSE_MS = 500;
 const CAPTURE_TRIES = 30;
+const ADVICE = "keep scanning"; // how the box says that it has not seen enough of a moving view
 const SAID = ["no_signal", "blank"]; // the box's own reason would only repeat the hint
 const PICTURE_LATE_MS = 3000; // the box says that it is live, and no picture comes
 
@@ -36,15 +37,15 @@ class LivePage {
     this.video = new Video(t("live.picture"));
     this.over = h("div.stage-state");
     this.message = h("div.stage-message", { hidden: true });
-    this.stage = new Stage(this.video.canvas, this.over, this.message);
+    this.stage = new Stage(this.video.canvas, this.message);
     this.freeze = button("pause", t("live.freeze"), () => this.#toggleFreeze(), "large-button");
     this.capture = button("camera", t("live.capture"), () => this.#takePicture(), "large-button primary");
     this.layers = h("div.layers", { role: "group", "aria-label": t("live.overlays") });
     this.panel = h("div.panel", {});
     content.append(
       h("h1.visually-hidden", {}, t("nav.live")),
-      h("section.live-picture", { "aria-label": t("live.picture") }, this.stage.element,
-        h("div.actions", {}, this.freeze, this.capture, this.layers)),
+      h("section.live-picture", { "aria-label": t("live.picture") },
+        h("div.stage-bar", {}, this.over, this.layers), this.stage.element, h("div.actions", {}, this.freeze, this.capture)),
       this.panel);
     const on = (target, kind, handler) => target.addEventListener(kind, handler, { signal: this.#controller.signal });
     on(stream, "state", () => this.#showState());
@@ -72,7 +73,7 @@ class LivePage {
   #frameShown(frame) {
     this.#shown_ms = performance.now();
     this.likeness.see(frame.sequence, this.video.canvas);
-    if (this.shownFresh && this.#isOld()) this.#showState(); // nothing is drawn on another picture, not for a moment
+    if (!this.showing || (this.shownFresh && this.#isOld())) this.#showState(); // drawn on another picture: not for a moment
     this.stage.setArea({ x: 0, y: 0, width: frame.width, height: frame.height });
   }
 
@@ -117,7 +118,9 @@ class LivePage {
     const showing = isShowing(state);
     const rate = state.key === "live" && live.frames_per_second ? t("signal.rate", { rate: number(live.frames_per_second, 2) }) : "";
     const beside = rate || (state.key === "frozen" ? state.hint : "");
-    fill(this.over, badge(state, "big"), beside && h("span.rate", {}, beside));
+    const advice = state.key === "live" && live.signal.reason.startsWith(ADVICE);
+    fill(this.over, badge(state, "big"),
+      advice ? badge({ level: "info", icon: "search", title: t("signal.keep_scanning"), hint: live.signal.reason }, "advice") : beside && h("span.rate", {}, beside));
     this.stage.element.classList.toggle("dim", !showing);
     this.stage.element.classList.toggle("held", state.key === "frozen");
     this.message.hidden = showing;
@@ -135,7 +138,8 @@ class LivePage {
     this.#loadHeld();
     const changed = this.showing !== showing;
     this.showing = showing;
-    const fresh = showing && !this.#isOld();
+    const first = state.key === "loading" && this.video.frame === null; // the results are here before the picture
+    const fresh = (showing && !this.#isOld()) || first;
     this.stage.setReport(fresh && this.#sameSize() ? this.view.report : null);
     this.panel.classList.toggle("old", !fresh);
     if (this.shownFresh !== fresh || changed || (showing && !fresh)) {
