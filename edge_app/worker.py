@@ -77,7 +77,8 @@ def work(
             for result in results or _results(job, images[0], modules, runtime):
                 left_behind = has_children()
                 _send(connection, {"result": asdict(result), "left_process": left_behind, "log": log.take()})
-                if left_behind:
+                if left_behind:  # what left the process group is found only while this process lives
+                    connection.poll(None)
                     return
 
 
