@@ -5,6 +5,8 @@ import pytest
 
 from cad_modules.contract import UnsuitableImage
 from cad_modules.liver_mass import MODULE
+from cad_modules.liver_mass.analyze import CALIBRATION
+from models.bundle import BUILT_IN_BUNDLES, read_card
 
 PICTURE = (400, 500)
 IMAGE = np.random.default_rng(3).integers(20, 140, PICTURE).astype(np.uint8)
@@ -46,3 +48,9 @@ def test_what_shows_no_clear_mass_in_a_liver_is_unsuitable(draw_ellipse, make_co
     for reason, maps in cases.items():
         with pytest.raises(UnsuitableImage, match=reason):
             MODULE.analyze(IMAGE, make_context("us_liver", **maps, malignant=NOTHING))
+
+
+def test_the_calibration_is_the_one_fitted_for_the_bundle() -> None:
+    fitted = read_card(BUILT_IN_BUNDLES / "liver_segmentation").metrics["malignancy_calibration"]
+    assert tuple(fitted["features"]) == CALIBRATION.names
+    assert tuple(fitted["weights"]) == CALIBRATION.weights

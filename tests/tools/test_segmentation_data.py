@@ -1,12 +1,14 @@
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from cad_modules.geometry import fit_ellipse, largest_outline
-from tools.training.segmentation_data import BatchStream, Sample, inset_mask, plain_batch
+from tools.training.dataset import DatasetError, Row
+from tools.training.segmentation_data import BatchStream, Sample, inset_mask, label_mask, plain_batch
 from tools.training.segmentation_settings import SegmentationSettings, settings_of
 from tools.training.segmentation_teacher import is_sure
 
@@ -41,6 +43,28 @@ def test_a_mask_at_the_picture_s_edge_stays_there() -> None:
     cut_off = np.zeros((40, 40), np.bool_)
     cut_off[10:30, :20] = True
     assert inset_mask(cut_off, 2)[20, 0] == 255
+
+
+def liver_row(folder: Path, label: str, structures: dict[str, int]) -> Row:
+    values = np.zeros((40, 50), np.uint8)
+    values[5:35, 5:45], values[15:25, 20:30] = 2, 3
+    cv2.imwrite(str(folder / "mask.png"), values)
+    extra = {"mask_values": structures}
+    picture, mask = folder / "picture.png", folder / "mask.png"
+    return Row(picture, "us_liver", "us_liver_xu", label, "train", "g", "permissive", mask, None, extra)
+
+
+def test_a_label_may_be_made_of_structures_and_hold_only_on_some_pictures(tmp_path: Path) -> None:
+    settings, structures = settings_of("liver_segmentation"), {"liver_without_mass": 2, "mass": 3}
+    malignant = liver_row(tmp_path, "malignant", structures)
+    assert label_mask(malignant, "liver", settings).sum() == 30 * 40
+    assert label_mask(malignant, "malignant", settings).sum() == label_mask(malignant, "mass", settings).sum() == 100
+    benign = liver_row(tmp_path, "benign", structures)
+    assert label_mask(benign, "mass", settings).sum() == 100
+    assert not label_mask(benign, "malignant", settings).any()
+    assert settings.knows("malignant", structures) and not settings.knows("liver", {"mass": 3})
+    with pytest.raises(DatasetError, match="no structure 'mass'"):
+        label_mask(liver_row(tmp_path, "normal", {"liver_without_mass": 2}), "mass", settings)
 
 
 def test_a_plain_batch_is_what_the_device_would_see() -> None:
