@@ -10,7 +10,7 @@ from edge_app.store import Store
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--screenshots", type=Path, metavar="DIR", help="keep pictures and PDFs of the page in this folder")
+    parser.addoption("--screenshots", type=Path, metavar="DIR", help="keep pictures and PDFs of the page here")
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ STATIC: Final = Path(__file__).parents[2] / "edge_app/web/static"
 AXE: Final = Path(__file__).parents[2] / ".venv/npm/axe-core/axe.min.js"
 SIZES: Final = {"phone": (360, 740), "tablet": (1280, 800), "portrait": (800, 1280), "desktop": (1920, 1080)}
 READY: Final = {
-    "live": ".finding",
+    "live": ".stage:not(.dim) .overlays .shape",
     "history": ".row",
     "report": ".frame img",
     "health": ".tile",

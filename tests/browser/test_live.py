@@ -33,6 +33,27 @@ TEXT_BOXES_SCRIPT = """() => [...document.querySelectorAll(".overlays text")].ma
   const { x, y, width, height } = text.getBoundingClientRect();
   return [x, y, width, height];
 })"""
+KINDS_SCRIPT = """async () => {
+  const { Choice, draw, layersOf } = await import("/static/js/overlays.js");
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const holder = document.createElement("div");
+  holder.id = "kinds";
+  const place = { position: "fixed", left: 0, top: 0, width: "400px", height: "300px", background: "#000" };
+  Object.assign(holder.style, place);
+  Object.assign(svg.style, { width: "400px", height: "300px" });
+  holder.append(svg);
+  document.body.append(holder);
+  const circle = [...Array(64).keys()].map((step) => step * Math.PI / 32)
+    .map((angle) => [300 + 60 * Math.cos(angle), 110 + 60 * Math.sin(angle)]);
+  const overlays = [
+    { kind: "polygon", label: "a", points: [[20, 50], [180, 50], [180, 200], [20, 200]] },
+    { kind: "ellipse", label: "b", points: circle },
+    { kind: "line", label: "c", points: [[420, 50], [580, 50]] },
+    { kind: "box", label: "d", points: [[620, 50], [680, 200]] },
+    { kind: "heatmap", label: "e", points: [[0, 400], [400, 500]], values: [[0.1, 0.9]] },
+  ].map((overlay) => ({ values: [], ...overlay }));
+  draw(svg, layersOf({ analyses: [{ module: "m", overlays }] }), new Choice(), { x: 0, y: 0, width: 800, height: 600 });
+}"""
 POINT_TOLERANCE_PX = 2.0
 """Of the page; a line is 2.5 wide, and its dark seam 5.5."""
 
@@ -145,6 +166,29 @@ def test_every_overlay_can_be_switched_off_and_on(live: Any, box: "RunningPage")
         assert (drawn.count() > 0) == before
 
 
+def test_every_kind_of_overlay_is_drawn_in_its_place(use: Callable[..., Any]) -> None:
+    tablet = use("")
+    tablet.open("/")
+    tablet.see("h1")
+    tablet.page.evaluate(KINDS_SCRIPT)
+    pixels = cv2.imdecode(np.frombuffer(tablet.page.locator("#kinds").screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    tablet.shoot("overlay_kinds")
+    middle = {"polygon": (50, 25), "ellipse": (150, 25), "line": (250, 25), "box": (325, 25)}  # of an upper edge
+    for kind, (x, y) in middle.items():
+        assert pixels[y - 3 : y + 4, x - 3 : x + 4].max() > 200, f"no {kind} at {x}, {y}"
+    assert pixels[60:90, 20:80].max() < 30, "a polygon is not filled"
+    weak, strong = pixels[225, 50].astype(int), pixels[225, 150].astype(int)
+    assert strong[2] > weak[2] + 80 and strong[2] > strong[0] + 80, "a heatmap is the redder the higher its values"
+    assert pixels[225, 250].max() < 30, "a heatmap covers its area alone"
+
+
+def test_live_picture_is_sent_only_to_those_who_look(live: Any, box: "RunningPage") -> None:
+    wait_for(lambda: box.process.viewers == 1, "one viewer", 20)
+    live.page.click(".nav-item[href='/health']")
+    live.see(".tile")
+    wait_for(lambda: box.process.viewers == 0, "no viewer", 20)
+
+
 def test_frozen_picture_stands_still_and_goes_on(live: Any, box: "RunningPage") -> None:
     freeze(live, box)
     assert live.page.evaluate(RATE_SCRIPT, 2) <= 1
@@ -192,6 +236,19 @@ def test_agreeing_with_a_finding_is_kept_and_can_be_withdrawn(live: Any, box: "R
     live.page.click(".toast >> text=Undo")
     live.see(".toast", has_text="withdrawn")
     assert agree.get_attribute("aria-pressed") == "false"
+
+
+def test_wrong_category_of_a_frozen_picture_is_changed_in_place(live: Any, box: "RunningPage") -> None:
+    freeze(live, box)
+    live.page.click(".category-foot button")
+    live.page.click("dialog .option:has-text('Nerve')")
+    live.page.click("dialog >> text=Analyse as Nerve")
+    live.see(".category-name", has_text="Nerve")
+    live.see(".category .badge", has_text="Set by a person")
+    assert live.page.url.endswith("/live")
+    live.shoot("live_overridden_tablet")
+    live.page.click("text=Go live")
+    live.see(".category-name", has_text="Heart")
 
 
 def test_lost_box_is_told_and_found_again_without_a_touch(live: Any, box: "RunningPage") -> None:
