@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from fakes.beating_heart import beating_heart
+from fakes.drawn_lung import lung_clip
 
 from cad_modules.conformance import Example, NotConformantError, check_module
 from cad_modules.contract import (
@@ -33,6 +34,8 @@ LABELS = {
     "breast_segmentation": ("lesion", "malignant"),
     "nerve_segmentation": ("nerve", "vessel"),
     "liver_segmentation": ("liver", "mass", "malignant"),
+    "lung_opacity": ("opacity", "mirrored"),
+    "knee_osteoarthritis": ("kl_1_or_more", "kl_2_or_more", "kl_3_or_more", "kl_4"),
 }
 
 
@@ -43,6 +46,15 @@ def ellipse(x: float, y: float, wide: float, high: float) -> np.ndarray:
     return 1 / (1 + np.exp(np.clip(distance * min(wide, high) / 0.8, -50, 50)))
 
 
+def drawn_limb() -> np.ndarray:
+    """A bone in soft tissue."""
+    image = np.full((400, 260), 12, np.uint8)
+    cv2.rectangle(image, (50, 0), (210, 400), 80, cv2.FILLED)
+    cv2.line(image, (120, 30), (140, 370), 200, 24, cv2.LINE_AA)
+    noise = np.random.default_rng(6).normal(0, 3, image.shape)
+    return np.clip(cv2.GaussianBlur(image, (0, 0), 1.5) + noise, 0, 255).astype(np.uint8)
+
+
 def prediction(bundle: str, *maps: np.ndarray) -> dict[str, Prediction]:
     return {bundle: Prediction(LABELS[bundle], np.stack(maps, axis=-1).astype(np.float32))}
 
@@ -51,6 +63,8 @@ def examples(module: CadModule) -> list[Example]:
     """Drawn anatomy that a learned module can measure; moving, for one that looks at clips."""
     if module.scope == "clip":
         return moving_examples(module)
+    if module.name == "bone_axis":
+        return [Example("drawn limb", (drawn_limb(),))]
     picture = (np.random.default_rng(6).integers(20, 100, (300, 400)).astype(np.uint8),)
     cavity, atrium = ellipse(128, 110, 30, 70), ellipse(128, 205, 26, 34)
     anatomy = {
@@ -64,8 +78,13 @@ def examples(module: CadModule) -> list[Example]:
         "breast_segmentation": (ellipse(120, 110, 50, 34), ellipse(120, 110, 20, 20)),
         "nerve_segmentation": (ellipse(80, 120, 30, 22), ellipse(170, 130, 34, 30)),
         "liver_segmentation": (ellipse(128, 128, 90, 80), ellipse(120, 120, 24, 20), ellipse(120, 120, 12, 10)),
+        "lung_opacity": (ellipse(80, 150, 30, 30), ellipse(0, 0, 1, 1)),
+        "knee_osteoarthritis": (1.0, 0.0, -1.0, -2.0),
     }
-    return [Example("drawn anatomy", picture, prediction(name, *anatomy[name])) for name in module.models]
+    answers: dict[str, Prediction] = {}
+    for bundle in module.models:
+        answers |= prediction(bundle, *anatomy[bundle])
+    return [Example("drawn anatomy", picture, answers)] if module.models else []
 
 
 def moving_examples(module: CadModule) -> list[Example]:
@@ -73,7 +92,7 @@ def moving_examples(module: CadModule) -> list[Example]:
         heart = beating_heart(seconds=1.8, frame_s=0.05, picture=(240, 300))
         answers = tuple({"left_ventricle_segmentation": answer} for answer in heart.predictions)
         return [Example("beating heart", heart.images, frame_predictions=answers, frame_s=0.05)]
-    return []
+    return [Example("sliding lung", lung_clip(seconds=2.0, rate_hz=10.0), frame_s=0.1)]
 
 
 def has_card(bundle: str) -> bool:
