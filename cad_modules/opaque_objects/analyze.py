@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cad_modules.contract import AnalysisContext, Finding, Findings, Image, Overlay
+from cad_modules.radiograph import polarity_doubt, usual_polarity
 
 LONGEST_SIDE: Final = 512
 """Pictures are searched at this size or below."""
@@ -19,11 +20,11 @@ SMALLEST_BRIGHTNESS: Final = 0.75
 """Between the picture's median and the 99.5th percentile: metal is as bright as anything there."""
 SMALLEST_AREA: Final = 12
 """Pixels."""
-SMALLEST_SHARPNESS: Final = 0.65
+SMALLEST_SHARPNESS: Final = 0.55
 """Step across the border (three pixels) over the contrast; bone shades off over more pixels than metal.
 
 Train split: bright pieces of JSRT have 0.05 (median) and 0.18 (95th percentile), of knees 0.30 and 0.50; markers and
-print in ChestX-ray14 have 0.76 to 0.97."""
+print in ChestX-ray14 have 0.76 to 0.97. Of objects drawn into the val split 89 % are found at 0.65, 99 % at 0.5."""
 GROUP_GAP: Final = 8
 """Pixels; the letters of one marker are nearer to each other than this."""
 LONGEST_AT_EDGE: Final = 0.25
@@ -45,7 +46,7 @@ def analyze(image: Image, context: AnalysisContext) -> Findings:
 
     Args:
         image: Gray, shape (height, width), uint8; bone white, air black.
-        context: Not used; the method is the same for every radiograph.
+        context: The category tells how an inverted picture looks; the method is the same for every radiograph.
 
     Returns:
         ``object_count`` and ``object_area_fraction`` (0 to 1, of the picture), with a box ``opaque_object`` around
@@ -54,7 +55,7 @@ def analyze(image: Image, context: AnalysisContext) -> Findings:
     Source: top hat for bright details, Serra, Image Analysis and Mathematical Morphology, 1982; the constants are from
     the training pictures.
     """
-    objects, covered = find_objects(image)
+    objects, covered = find_objects(usual_polarity(image, context.category))
     return Findings(
         findings=(
             Finding("object_count", float(len(objects)), "1"),
@@ -63,6 +64,7 @@ def analyze(image: Image, context: AnalysisContext) -> Findings:
         overlays=tuple(
             Overlay("box", "opaque_object", ((item.left, item.top), (item.right, item.bottom))) for item in objects
         ),
+        doubt=polarity_doubt(image, context.category),
     )
 
 

@@ -158,8 +158,10 @@ def _opaque_objects(rows: list[Row], folders: tuple[Path, ...]) -> dict[str, Any
     groups: list[str] = []
     free: list[float] = []
     free_groups: list[str] = []
+    unchanged: dict[str, list[int]] = defaultdict(list)
     for row, image in _pictures(rows, "xr_"):
         group = f"{row.set_name}/{row.group}"
+        unchanged[row.set_name].append(len(_run(module, row, image).findings.overlays))
         if row.set_name in OBJECT_FREE_SETS:
             free.append(float(not _run(module, row, image).findings.overlays))
             free_groups.append(group)
@@ -170,6 +172,7 @@ def _opaque_objects(rows: list[Row], folders: tuple[Path, ...]) -> dict[str, Any
     return {
         "drawn_objects_found": score(found, groups),
         "pictures_without_objects_that_get_none": score(free, free_groups),
+        "objects_in_unchanged_pictures": {name: round(float(np.mean(counts)), 3) for name, counts in unchanged.items()},
     }
 
 
