@@ -237,6 +237,7 @@ class Service:
             self.pipeline.progress,
             self.publisher.publish_event,
             self.pipeline.take,
+            self.pipeline.choose_category,
             self._keep,
             self._reports.submit,
             None if self.controller is None else self._blink,

@@ -88,6 +88,8 @@ class ClassificationInfo(Message):
     """Every category, most probable first."""
     head: Literal["softmax", "svm"]
     model: ModelInfo
+    chosen_by: Role | None = None
+    """A person with this role chose the category, in place of the router; the scores are still the router's."""
 
     @model_validator(mode="after")
     def _check_agreement(self) -> "ClassificationInfo":

@@ -2,7 +2,6 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Final
 
 from cad_modules.contract import CATEGORIES
 from cad_modules.registry import Registry
@@ -13,10 +12,7 @@ from edge_app.evidence import picture_again, read_picture, read_provenance
 from edge_app.message_corrections import Role
 from edge_app.messages import Amends, AnalysisInfo, Report
 from edge_app.pipeline import NO_RESULT, Analyzes
-from edge_app.records import CategoryScore, Classification, Evidence, ModelIdentity, Picture
-
-CHOSEN: Final = "chosen by a person"
-"""Why a picture has this category; stands in ``classification.reason``."""
+from edge_app.records import CHOSEN, CategoryScore, Choice, Classification, Evidence, ModelIdentity, Picture
 
 
 class OverrideRefused(EdgeCadError):
@@ -35,14 +31,14 @@ def check_override(report: Report, category: str) -> None:
         raise OverrideRefused(f"the report says {category} already")
 
 
-def as_chosen(report: Report, category: str) -> Classification:
-    """The report's classification with the category that a person chose; the network's scores stay as they were."""
+def said_by_router(report: Report) -> Classification:
+    """The report's classification as the pipeline has it."""
     said = report.classification
     return Classification(
-        decision="accepted",
-        category=category,
-        reason=CHOSEN,
-        prediction_set=(category,),
+        decision=said.decision,
+        category=said.category,
+        reason=said.reason,
+        prediction_set=said.prediction_set,
         scores=tuple(CategoryScore(score.category, score.probability) for score in said.scores),
         ood_score=said.ood_score,
         model=ModelIdentity(said.model.name, said.model.version, said.model.sha256),
@@ -77,7 +73,7 @@ class Overrider:
             role: Of who says so.
             report_id: Of the new report.
         """
-        classification = as_chosen(report, category)
+        classification = Choice(category, role).applied_to(said_by_router(report))
         picture, why_not = _kept_picture(report, evidence)
         timing_ms: dict[str, float] = {}
         if picture is None:
@@ -103,7 +99,13 @@ class Overrider:
             "created_at": datetime.now(UTC),
             "clock": clock_now(),
             "classification": report.classification.model_dump()
-            | {"decision": "accepted", "category": category, "reason": CHOSEN, "prediction_set": (category,)},
+            | {
+                "decision": "accepted",
+                "category": category,
+                "reason": CHOSEN,
+                "prediction_set": (category,),
+                "chosen_by": role,
+            },
             "analyses": analyses,
             "timing_ms": timing_ms,
             "amends": amends,

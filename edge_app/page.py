@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from cad_modules.contract import CATEGORIES
 from edge_app.background import Job
 from edge_app.errors import EdgeCadError
 from edge_app.messages import Event, Health, Opinion, Report, Role, Status, Trigger, uuid7
@@ -15,7 +16,7 @@ from edge_app.overrides import Overrider, OverrideRefused, check_override
 from edge_app.page_link import Line
 from edge_app.page_process import PageProcess
 from edge_app.pipeline import Progress
-from edge_app.records import Evidence, Frame
+from edge_app.records import Choice, Evidence, Frame
 from edge_app.store import Store
 
 FROZEN_LONGEST_S: Final = 600.0
@@ -50,6 +51,8 @@ class ServiceParts:
     publish: Callable[[Event], None]
     take: Callable[[Frame, Trigger], None]
     """Has this very frame analysed."""
+    choose: Callable[[Choice | None], None]
+    """Takes a person's word for what the screen shows, until the view ends; None: the router's again."""
     keep: Callable[[Report, tuple[Evidence, ...]], None]
     submit: Callable[[Job], None]
     """Does something in the thread that runs the modules, behind what waits there; waits while too much does."""
@@ -143,7 +146,12 @@ class Page:
                     case "freeze":
                         return self._freeze(by, role, bool(action["frozen"]))
                     case "override":
-                        return self._override(by, role, str(action["report_id"]), str(action["category"]))
+                        answer = self._override(by, role, str(action["report_id"]), str(action["category"]))
+                        if action["live"]:
+                            self._choose(by, role, str(action["category"]))
+                        return answer
+                    case "choose":
+                        return self._choose(by, role, action["category"])
                     case "opinion":
                         return self._opinion(by, role, action)
                     case "test_message":
@@ -217,6 +225,19 @@ class Page:
         event = self._publish("override", text, {**details, "role": role})
         self._parts.submit(lambda: self._make_again(report, category, as_role(role), new_id))
         return _done(f"the report is made again as {category}", event_id=event.event_id, report_id=new_id)
+
+    def _choose(self, by: str, role: str, category: str | None) -> Line:
+        if category is not None and category not in CATEGORIES:
+            return _refused(f"there is no category {category}: one of {', '.join(CATEGORIES)}")
+        self._parts.store.log("page", {"action": "choose_category", "category": category or "", "account": by})
+        if category is None:
+            self._parts.choose(None)
+            event = self._publish("override", "the router decides again what the screen shows", {"role": role})
+            return _done("the router decides again", event_id=event.event_id)
+        self._parts.choose(Choice(category, as_role(role)))
+        text = f"a person says that the screen shows {category}, until the view ends"
+        event = self._publish("override", text, {"category": category, "role": role})
+        return _done(f"until this view ends, it is taken as {category}", event_id=event.event_id)
 
     def _make_again(self, report: Report, category: str, role: Role, new_id: str) -> None:
         try:
@@ -299,6 +320,7 @@ def classification_line(said: Any) -> Line:
         "ood_score": round(said.ood_score, 6),
         "scores": [{"category": s.category, "probability": round(s.probability, 6)} for s in said.scores],
         "head": said.head,
+        "chosen_by": said.chosen_by,
         "model": {"name": said.model.name, "version": said.model.version, "sha256": said.model.sha256},
     }
 

@@ -13,7 +13,7 @@ from edge_app import reporting, routing, screen, views
 from edge_app.background import Job, run_now
 from edge_app.messages import Report, Trigger
 from edge_app.motion import Change, Motion
-from edge_app.records import Analysis, Classification, Clip, Evidence, Frame, Picture, Plan
+from edge_app.records import Analysis, Choice, Classification, Clip, Evidence, Frame, Picture, Plan
 from edge_app.views import Candidate, View
 
 NO_RESULT: Final = ("blank", "no_signal")
@@ -121,6 +121,9 @@ class Pipeline:
         self._asked: deque[tuple[Frame, Trigger]] = deque()
         self._view_name: str | None = None
         self._named: deque[str | None] = deque()
+        self._choices: deque[Choice | None] = deque()
+        self._choice: Choice | None = None
+        """What a person says that the current view shows."""
         self.progress = Progress()
 
     def take_picture(self) -> None:
@@ -134,6 +137,10 @@ class Pipeline:
     def name_view(self, name: str | None) -> None:
         """Begin a new view with the next frame; reports say its name until another is given (from any thread)."""
         self._named.append(name)
+
+    def choose_category(self, choice: Choice | None) -> None:
+        """Take a person's word for what the screen shows, until the view ends; None: the router's (from any thread)."""
+        self._choices.append(choice)
 
     def run(self, frames: Iterable[Frame]) -> None:
         """Process every frame, then close the last view, also when the source fails."""
@@ -149,6 +156,9 @@ class Pipeline:
         while self._named:
             self.close_view()
             self._view_name = self._named.popleft()
+        while self._choices:
+            self.close_view()
+            self._choice = self._choices.popleft()
         started = time.perf_counter()
         change: Change = "cut" if frame.clip_id is None else self._motion.compare(frame)
         picture = screen.look(frame) if frame.clip_id is None else self._screen.look(frame, change)
@@ -208,6 +218,7 @@ class Pipeline:
     def close_view(self) -> None:
         """Analyse what is still asked for or due of the current view and report on it as a whole, if it moved."""
         self._report_asked()
+        self._choice = None
         view, self._view = self._view, None
         if view is None:
             return
@@ -222,6 +233,8 @@ class Pipeline:
             return self._classifier.refuse(picture.reason)
         started = time.perf_counter()
         classification = self._classifier.classify(picture)
+        if self._choice is not None:
+            classification = self._choice.applied_to(classification)
         self.progress.classification = classification
         timing_ms["classify"] = _since(started)
         return classification

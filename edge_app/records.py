@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cad_modules.contract import CadModule, Finding, Overlay
 from cad_modules.registry import UnusableModule
+
+CHOSEN: Final = "chosen by a person"
+"""Why a picture has a category that no network gave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,8 @@ class Classification:
     """0: like the training pictures; 1: nothing that the router knows."""
     model: ModelIdentity
     head: Literal["softmax", "svm"] = "softmax"
+    chosen_by: Literal["operator", "technician"] | None = None
+    """A person with this role chose the category, in place of the router; the scores are still the router's."""
 
     def __post_init__(self) -> None:
         probabilities = [score.probability for score in self.scores]
@@ -146,6 +151,25 @@ class Classification:
             raise ValueError("scores are sorted, most probable first")
         if (self.decision == "accepted") != (self.category is not None):
             raise ValueError(f"decision {self.decision} with category {self.category}")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person says that a picture shows."""
+
+    category: str
+    role: Literal["operator", "technician"]
+
+    def applied_to(self, classification: Classification) -> Classification:
+        """The classification with that category; the network's scores stay as they were."""
+        return replace(
+            classification,
+            decision="accepted",
+            category=self.category,
+            reason=CHOSEN,
+            prediction_set=(self.category,),
+            chosen_by=self.role,
+        )
 
 
 @dataclass(frozen=True, slots=True)

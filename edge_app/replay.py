@@ -12,9 +12,8 @@ from edge_app.config import Config
 from edge_app.errors import EdgeCadError, StoreSealed
 from edge_app.evidence import Provenance, picture_again, read_picture, read_provenance, software
 from edge_app.messages import ModelInfo, Report
-from edge_app.overrides import as_chosen
 from edge_app.pipeline import NO_RESULT, Analyzes, Classifies
-from edge_app.records import Evidence
+from edge_app.records import Choice, Evidence
 from edge_app.seal import read_seal
 from edge_app.store_reader import StoreReader
 
@@ -109,12 +108,12 @@ class Replayer:
     def _make_again(self, report: Report, evidence: list[Evidence], provenance: Provenance) -> Report:
         assert report.frame is not None
         picture = picture_again(read_picture(evidence, provenance), provenance, report.frame, report.source)
-        if report.amends is not None and report.classification.category is not None:
-            classification = as_chosen(report, report.classification.category)
-        elif picture.state in NO_RESULT:
+        if picture.state in NO_RESULT:
             classification = self._classifier.refuse(picture.reason)
         else:
             classification = self._classifier.classify(picture)
+        if (said := report.classification).chosen_by is not None and said.category is not None:
+            classification = Choice(said.category, said.chosen_by).applied_to(classification)
         plan = routing.choose_modules(classification, self._registry)
         analyses = self._analyzer.analyze(plan, picture)
         return reporting.build_report(report.device_id, picture.frame, classification, analyses, {})

@@ -107,6 +107,7 @@ def _classification(classification: Classification) -> ClassificationInfo:
             for score in classification.scores
         ),
         head=classification.head,
+        chosen_by=classification.chosen_by,
         model=ModelInfo(name=model.name, version=model.version, sha256=model.sha256),
     )
 

@@ -142,6 +142,8 @@ class View:
                 key=lambda score: -score.probability,
             )
         )
+        if latest.chosen_by is not None:
+            return replace(latest, scores=scores, ood_score=ood_score)
         verdict = self.vote.verdict()
         agreed = verdict.category if verdict.state == "agreed" else None
         return replace(

@@ -67,7 +67,7 @@ class Visitor:
         finally:
             connection.close()
 
-    def open(self, timeout_s: float = 20.0) -> http.client.HTTPConnection:
+    def open(self, timeout_s: float = 90.0) -> http.client.HTTPConnection:
         parts = urlsplit(self.url)
         assert parts.hostname is not None
         return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)

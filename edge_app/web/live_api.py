@@ -17,6 +17,7 @@ from edge_app.web.problems import ApiError, conflict
 from edge_app.web.shapes import (
     ActionResult,
     Alive,
+    ChosenCategory,
     EventList,
     Freeze,
     HealthHistory,
@@ -67,6 +68,11 @@ async def capture(call: Call) -> BaseModel:
 async def freeze(call: Call) -> BaseModel:
     """Hold the newest picture, or let it go."""
     return await act(call, "freeze", frozen=call.body.frozen)
+
+
+async def choose_category(call: Call) -> BaseModel:
+    """Say what the screen shows, until the view ends: its modules run; or let the router decide again."""
+    return await act(call, "choose", category=call.body.category)
 
 
 async def test_message(call: Call) -> BaseModel:
@@ -219,6 +225,10 @@ OPERATIONS: Final = (
     Operation(
         "POST", "/api/actions/freeze", "Hold the newest picture, or let it go", freeze,
         body=Freeze, answer=ActionResult, errors=ACTION_ERRORS,
+    ),
+    Operation(
+        "POST", "/api/actions/category", "Say what the screen shows until the view ends", choose_category,
+        body=ChosenCategory, answer=ActionResult, errors=ACTION_ERRORS,
     ),
     Operation(
         "POST", "/api/tests/message", "Send a test message", test_message, "technician",

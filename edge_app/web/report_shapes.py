@@ -152,6 +152,8 @@ class Override(Shape):
     """What the picture shows."""
 
     category: Word
+    live: bool = False
+    """Also take what the screen shows now for that, until the view ends."""
 
 
 class OpinionGiven(Shape):

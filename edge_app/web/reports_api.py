@@ -82,7 +82,7 @@ async def get_picture(call: Call) -> Response:
 async def override(call: Call) -> BaseModel:
     """Say what the picture shows instead."""
     await _check_is_here(call)
-    return await act(call, "override", report_id=call.path("report_id"), category=call.body.category)
+    return await act(call, "override", report_id=call.path("report_id"), **call.body.model_dump())
 
 
 async def give_opinion(call: Call) -> BaseModel:

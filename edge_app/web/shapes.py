@@ -15,6 +15,7 @@ from edge_app.messages import (
     PartState,
     StoreHealth,
     Uuid7,
+    Word,
 )
 
 
@@ -93,6 +94,13 @@ class EventList(Shape):
     """What happened lately, newest first."""
 
     events: tuple[Event, ...]
+
+
+class ChosenCategory(Shape):
+    """What the screen shows now."""
+
+    category: Word | None
+    """Null: the router decides again."""
 
 
 class Freeze(Shape):

@@ -58,6 +58,7 @@ def test_a_report_has_the_agreed_form() -> None:
             ],
             "head": "softmax",
             "model": {"name": "router", "version": "1.0.0", "sha256": "ab" * 32},
+            "chosen_by": None,
         },
         "analyses": [
             {

@@ -7,8 +7,8 @@ from cad_modules.registry import Registry
 from edge_app.evidence import PictureEvidence
 from edge_app.message_corrections import Amends
 from edge_app.messages import AnalysisInfo, Report, uuid7
-from edge_app.overrides import CHOSEN, Overrider, OverrideRefused, check_override
-from edge_app.records import Analysis, Box, Evidence, Frame, Picture, Plan
+from edge_app.overrides import Overrider, OverrideRefused, check_override
+from edge_app.records import CHOSEN, Analysis, Box, Evidence, Frame, Picture, Plan
 
 
 def module(name: str, *categories: str, looks_at: str = "picture") -> CadModule:
@@ -61,6 +61,7 @@ def test_chosen_categorys_modules_run_on_the_kept_picture() -> None:
     made, analyzer, kept = override(report, evidence)
     assert [entry.module for entry in made.analyses] == ["liver_mass", "screen_text"]
     assert made.classification.category == "us_liver" and made.classification.reason == CHOSEN
+    assert made.classification.chosen_by == "operator"
     assert made.classification.scores == report.classification.scores
     assert made.amends == Amends(
         report_id=report.report_id, previous_category="us_breast", previous_decision="accepted",

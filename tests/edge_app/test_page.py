@@ -164,6 +164,36 @@ def test_override_makes_a_report_with_that_categorys_modules_that_subscribers_ge
     assert replayed["verdict"] == "identical", replayed
 
 
+def test_what_a_person_says_holds_for_the_whole_view(page: RunningPage, visitor: Visitor, broker: Mosquitto) -> None:
+    def said() -> dict:  # type: ignore[type-arg]
+        return visitor.get("/api/live").json()["classification"] or {}
+
+    wait_for(lambda: said().get("category"), "the router says something", 30)
+    replaced = newest_frame_report(visitor)
+    assert replaced["category"] != "us_liver"
+    answer = visitor.post(f"/api/reports/{replaced['report_id']}/override", {"category": "us_liver", "live": True})
+    assert answer.json()["done"]
+    wait_for(lambda: said().get("category") == "us_liver", "the screen counts as liver", 10)
+    assert said()["chosen_by"] == "technician" and said()["scores"][0]["category"] != "us_liver"
+
+    def chosen() -> list[str]:
+        listed = visitor.get("/api/reports?scope=frame&category=us_liver").json()["reports"]
+        return [one["report_id"] for one in listed if one["amends"] is None]
+
+    wait_for(lambda: len(chosen()) >= 2, "reports on the view say so", 30)
+    report = visitor.get(f"/api/reports/{chosen()[0]}").json()["report"]
+    assert report["classification"]["chosen_by"] == "technician"
+    assert "tissue_texture" in {entry["module"] for entry in report["analyses"]}
+    assert visitor.post(f"/api/reports/{chosen()[0]}/replay").json()["verdict"] == "identical"
+    assert visitor.post("/api/actions/category", {"category": None}).json()["done"]
+    wait_for(lambda: said().get("chosen_by", "") is None, "the router decides again", 10)
+    clips = visitor.get("/api/reports?scope=clip&category=us_liver").json()["reports"]
+    assert clips
+    on_clip = visitor.get(f"/api/reports/{clips[0]['report_id']}").json()["report"]
+    assert on_clip["classification"]["chosen_by"] == "technician"
+    assert visitor.post("/api/actions/category", {"category": "us_kidney"}).status == 409
+
+
 def test_opinions_are_kept_published_and_logged(page: RunningPage, visitor: Visitor, broker: Mosquitto) -> None:
     report_id = newest_frame_report(visitor)["report_id"]
     entries = visitor.get(f"/api/reports/{report_id}").json()["report"]["analyses"]
