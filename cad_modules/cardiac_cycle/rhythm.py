@@ -22,6 +22,8 @@ SMALLEST_CORRELATION: Final = 0.4
 seldom reach it together with SMALLEST_RISE."""
 SMALLEST_RISE: Final = 0.35
 """Of the correlation, from its lowest before the period."""
+WEAK_CORRELATION: Final = 0.25
+"""Asked of a half or a third of a sure period."""
 SURE_CORRELATION: Final = 0.5
 """Of curve and pictures together, asked of a period that returns less than twice in the clip."""
 NEARLY_BEST: Final = 0.3
@@ -67,16 +69,27 @@ def find_rhythm(times_s: Curve, areas: Curve, images: list[Image]) -> Rhythm | N
         lag
         for lag in range(first, len(lags) - 1)
         if correlation[lag - 1] < correlation[lag] >= correlation[lag + 1]
-        and of_area[lag] >= SMALLEST_CORRELATION
-        and correlation[lag] >= (SURE_CORRELATION if 2 * lag > len(grid_s) else 0.0)
+        and of_area[lag] >= WEAK_CORRELATION
         and correlation[lag] - correlation[:lag].min() >= SMALLEST_RISE
         and of_images[lag] > of_images[lag // 2]
     ]
-    if not peaks:
+    sure = [
+        lag
+        for lag in peaks
+        if of_area[lag] >= SMALLEST_CORRELATION
+        and correlation[lag] >= (SURE_CORRELATION if 2 * lag > len(grid_s) else 0.0)
+    ]
+    if not sure:
         return None
-    best = max(correlation[lag] for lag in peaks)
-    lag = next(lag for lag in peaks if correlation[lag] >= best - NEARLY_BEST)
+    best = max(correlation[lag] for lag in sure)
+    lag = next(lag for lag in sure if correlation[lag] >= best - NEARLY_BEST)
+    lag = next((part for part in peaks if part < lag and _divides(part, lag)), lag)
     return Rhythm(_refined(curve, lag) / GRID_HZ, float(np.clip(correlation[lag], 0, 1)))
+
+
+def _divides(part: int, lag: int) -> bool:
+    """Whether a lag is two or three of another: every second or third beat may be more alike than the next ones."""
+    return any(abs(lag / part - beats) <= JITTER * beats for beats in (2, 3))
 
 
 def _autocorrelation(curve: Curve, lags: NDArray[np.int64]) -> Curve:

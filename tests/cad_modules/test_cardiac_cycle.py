@@ -38,6 +38,12 @@ def test_the_heart_rate_is_found(rate_per_minute: float, frame_s: float, values)
     assert low <= rate_per_minute <= high
 
 
+@pytest.mark.parametrize("seconds", [4.0, 6.0])
+def test_beats_that_are_strong_and_weak_in_turn_count_each(seconds: float, values) -> None:
+    found = values(analyze(frames_of(beating_heart(70, seconds=seconds, alternation=0.35, trembling=0.02))))
+    assert found["heart_rate"] == pytest.approx(70, rel=0.03)
+
+
 @pytest.mark.parametrize("area_change", [0.15, 0.4, 0.6])
 def test_the_area_change_is_that_of_the_drawn_heart(area_change: float, values) -> None:
     found = values(analyze(frames_of(beating_heart(area_change=area_change))))

@@ -30,6 +30,7 @@ def beating_heart(
     seconds: float = 3.0,
     frame_s: float = 0.04,
     trembling: float = 0.0,
+    alternation: float = 0.0,
     picture: tuple[int, int] = (256, 256),
 ) -> DrawnClip:
     """Draw a clip whose cavity shrinks by a known part of its area in each beat.
@@ -40,6 +41,7 @@ def beating_heart(
         seconds: From the first to the last picture.
         frame_s: From one picture to the next.
         trembling: Standard deviation of the network's own error of the area, relative.
+        alternation: Every second beat is stronger, the others weaker, by this part.
         picture: Height and width of the pictures.
     """
     random = np.random.default_rng(5)
@@ -47,8 +49,8 @@ def beating_heart(
     times_s = tuple(float(time_s) for time_s in np.arange(0, seconds + 1e-9, frame_s))
     images, predictions = [], []
     for time_s in times_s:
-        phase = (time_s * rate_per_minute / 60 + 0.8) % 1
-        area = 1 - area_change * _emptied(phase)
+        beat, phase = divmod(time_s * rate_per_minute / 60 + 0.8, 1)
+        area = 1 - area_change * (1 + alternation * (-1) ** beat) * _emptied(phase)
         drawn = np.stack(_maps(np.sqrt(area * (1 + random.normal(0, trembling)))), axis=-1).astype(np.float32)
         drawn.setflags(write=False)
         predictions.append(Prediction(LABELS, drawn))
