@@ -16,7 +16,7 @@ CLONE_NEWUSER: Final = 0x10000000
 CLONE_NEWNET: Final = 0x40000000
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
-NICENESS: Final = 5
+NICENESS: Final = 2
 """Capture and router go first when the cores are all busy."""
 
 

@@ -163,8 +163,6 @@ class Pipeline:
         change: Change = "cut" if frame.clip_id is None else self._motion.compare(frame)
         picture = screen.look(frame) if frame.clip_id is None else self._screen.look(frame, change)
         timing_ms = {"screen": _since(started)}
-        if self._live:
-            timing_ms["frame_age"] = max(0.0, (time.monotonic_ns() - frame.captured_ns) / 1e6)
         self.progress.dropped += max(0, frame.sequence - self._next_sequence)
         self._next_sequence = frame.sequence + 1
         self.progress.frames += 1
@@ -184,12 +182,12 @@ class Pipeline:
         if picture.state in NO_RESULT:
             self.close_view()
             return
-        view = self._view = self._view or View(frame, self._interval_s, self._clip_categories)
+        view = self._view = self._view or View(frame, self._interval_s, self._clip_categories, live=self._live)
         if change == "same" and view.last is not None:
             candidate = Candidate(picture, view.last.classification, view.last.sharpness)
         else:
             candidate = Candidate(picture, self._classify(picture, timing_ms), views.sharpness(picture))
-        due = list(view.add(candidate, change))
+        due = list(view.add(candidate, change, self._motion.settled))
         self.progress.reason = view.advice or picture.reason
         wanted = self._wanted.is_set()
         if wanted:
@@ -277,6 +275,8 @@ class Pipeline:
             analyses = self._analyzer.analyze(plan, candidate.picture)
             timing_ms["analysis"] = _since(started)
             frame, found = candidate.picture.frame, candidate.classification
+            if self._live:
+                timing_ms["frame_age"] = max(0.0, (time.monotonic_ns() - frame.captured_ns) / 1e6)
             report = reporting.build_report(self._device_id, frame, found, analyses, timing_ms, trigger, name)
             if view is not None:
                 view.keep(analyses)

@@ -16,6 +16,8 @@ from edge_app.voting import Vote
 
 STILL_AFTER_S: Final = 0.4
 """A live screen that did not change for this time was frozen, or shows a still picture."""
+FRAMES_OF_A_VIEW: Final = 5
+"""Fewer may be torn pictures between two views."""
 ADVICE_EVERY: Final = 10
 """Frames between two looks at whether the view has been scanned for long enough."""
 REMEMBERED: Final = 1000
@@ -50,7 +52,14 @@ class View:
     advice: str = ""
     """For the operator: whether to keep scanning, or what the frames of a moving view agree on so far."""
     last: Candidate | None = None
+    live: bool = False
+    """Of a live source: its pictures beside a cut may be torn, half of one view and half of the other, and are not
+    chosen."""
     _best: Candidate | None = None
+    _unconfirmed: Candidate | None = None
+    """Of a live source, the newest frame: it counts once the next one shows the same view."""
+    _doubtful: Candidate | None = None
+    """Of a live source, a frame that moved much against its neighbours; for a view that has no better one."""
     _interval_start_s: float = 0.0
     _unchanged_since_s: float | None = None
     _still_reported: bool = False
@@ -84,10 +93,11 @@ class View:
         """True once the picture moved: a clip report closes the view."""
         return self.moved
 
-    def add(self, candidate: Candidate, change: Change) -> Iterator[Candidate]:
+    def add(self, candidate: Candidate, change: Change, settled: bool = True) -> Iterator[Candidate]:
         """Take the next classified frame; yields the frames that are to be analysed now.
 
-        These are the best of an interval that has ended, and a picture that stands still, once.
+        These are the best of an interval that has ended, and a picture that stands still, once. Of a live source, one
+        that is not ``settled`` (``Motion.settled``) is not among the former, nor is the one before it.
         """
         frame = candidate.picture.frame
         self._count(candidate)
@@ -107,15 +117,31 @@ class View:
             return
         self._unchanged_since_s, self._still_reported = None, False
         self._record(candidate.picture)
+        if settled:
+            self._take(self._unconfirmed)
+        else:
+            self._doubtful = self._unconfirmed or self._doubtful
+        self._unconfirmed = None
         if frame.time_s - self._interval_start_s >= self.interval_s:
             yield from self.flush()
             self._interval_start_s = frame.time_s
-        if self._best is None or _rank(candidate) > _rank(self._best):
+        if not self.live:
+            self._take(candidate)
+        elif settled:
+            self._unconfirmed = candidate
+        elif change == "moving":
+            self._doubtful = candidate
+
+    def _take(self, candidate: Candidate | None) -> None:
+        """Remember the candidate if it is the best so far."""
+        if candidate is not None and (self._best is None or _rank(candidate) > _rank(self._best)):
             self._best = candidate
 
     def flush(self) -> Iterator[Candidate]:
         """Yields the best frame of the interval that has not ended yet, if it moved or nothing was analysed so far."""
         best, self._best = self._best, None
+        if best is None and not self.chosen and self.frames >= FRAMES_OF_A_VIEW:
+            best = self._doubtful
         if best is not None and (self.moved or not self.chosen):
             yield best
 

@@ -139,8 +139,9 @@ class FakeCaptureCard:
             return np.zeros_like(picture)
         if self._mode == "resized":
             return np.ascontiguousarray(picture[::2, ::2])
-        if self._mode == "torn" and self._last.pixels.shape == picture.shape:
-            return np.concatenate((picture[: height // 2], self._last.pixels[height // 2 :]))
+        if self._mode == "torn":
+            before = self._pictures[(self._index - 2) % len(self._pictures)]
+            return np.concatenate((picture[: height // 2], before[height // 2 :]))
         return picture.copy()
 
     def _turn(self, mode: str) -> None:

@@ -337,3 +337,22 @@ def test_a_view_that_is_named_begins_with_the_next_picture_and_its_reports_say_s
     assert [view for scope, view in named if scope == "clip"] == [None, "apical_four_chamber", None]
     assert ("frame", "apical_four_chamber") in named
     assert named.index(("clip", None)) < named.index(("frame", "apical_four_chamber"))
+
+
+def test_a_live_picture_that_is_half_of_one_view_and_half_of_the_next_is_never_analysed() -> None:
+    box = Box(live=True, interval_s=0.2)
+    before, after = sector(1), sector(2)[::-1].copy()
+    torn = np.concatenate((after[:120], before[120:]))
+    pictures = [np.roll(before, number % 5, axis=0) for number in range(10)]
+    pictures += [torn, *(np.roll(after, number % 5, axis=0) for number in range(10))]
+    frames = [frame(pixels, number, "live", number / RATE_HZ) for number, pixels in enumerate(pictures)]
+    box.pipeline.run(frames)
+    reported = {report.frame.sequence for report in box.reports if report.frame is not None}
+    assert reported and 10 not in reported and any(number < 10 for number in reported)
+    assert any(number > 10 for number in reported)
+
+
+def test_a_report_on_a_live_picture_says_how_old_it_is() -> None:
+    box = Box(live=True)
+    box.pipeline.run(moving(2.0))
+    assert all("frame_age" in report.timing_ms for report in box.reports if report.scope == "frame")
