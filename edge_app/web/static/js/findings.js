@@ -7,6 +7,8 @@ import { badge, button, dialog, run } from "./parts.js";
 import { moduleState, qualityState, trustState } from "./states.js";
 import { categoryName, kindName, nameOf, t } from "./texts.js";
 
+/** How the box begins its advice while it has not seen enough of a moving view. */
+export const KEEP_SCANNING = "keep scanning";
 const SAID_ELSEWHERE = "quality_score"; // as "picture quality good"
 const SHOWN_SCORE = 0.05; // a category less probable than this is no help to an unsure reader
 
@@ -23,10 +25,10 @@ export function categoryCard(view, choose) {
     h("div.category-head", {},
       h("div", {},
         h("p.eyebrow", {}, kindName(found.category ?? found.prediction_set[0] ?? "") || t("class.title")),
-        h("h2.category-name", { class: found.decision }, headline(found))),
-      badge(trust)),
+        h("h2.category-name", { class: found.decision }, found.decision === "rejected" && icon("unsure"), h("span", {}, headline(found)))),
+      found.decision !== "rejected" && badge(trust)),
     found.decision === "ambiguous" && h("p.quiet", {}, t("class.unsure.hint")),
-    found.decision === "rejected" && h("p.quiet", {}, t("class.rejected.hint")),
+    found.decision === "rejected" && h("p.quiet", {}, t(wantsMore(found) ? "class.more.hint" : "class.rejected.hint")),
     report.amends
       ? h("p.quiet", {}, t("class.amends", { role: t(`people.role.${report.amends.by_role}`), category: categoryName(report.amends.previous_category ?? previousOf(report.amends)) }))
       : bars.map((score) => scoreBar(score, found.decision === "ambiguous")),
@@ -37,9 +39,12 @@ export function categoryCard(view, choose) {
 
 const previousOf = (amends) => (amends.previous_decision === "ambiguous" ? "ambiguous" : "none");
 
+/** True if a moving view was seen for too short to say what it is. */
+const wantsMore = (found) => found.reason.startsWith(KEEP_SCANNING);
+
 function headline(found) {
   if (found.decision === "accepted") return categoryName(found.category);
-  if (found.decision === "rejected") return t("class.rejected");
+  if (found.decision === "rejected") return t(wantsMore(found) ? "signal.keep_scanning" : "class.rejected");
   return found.prediction_set.map((category) => categoryName(category)).join(` ${t("join.or")} `);
 }
 

@@ -97,6 +97,7 @@ const TEXTS = {
   "class.unsure.hint": ["It may be one of these. Choose the right one, or move the probe.", "Es kann eines davon sein. Wählen Sie das richtige oder bewegen Sie den Schallkopf."],
   "class.rejected": ["Not recognised", "Nicht erkannt"],
   "class.rejected.hint": ["Unlike anything the box knows. Nothing is measured.", "Gleicht nichts, was die Box kennt. Es wird nichts gemessen."],
+  "class.more.hint": ["Too few pictures of this view agree yet.", "Noch stimmen zu wenige Bilder dieser Ansicht überein."],
   "class.sure": ["Sure", "Sicher"],
   "class.likely": ["Fairly sure", "Ziemlich sicher"],
   "class.operator": ["Set by a person", "Von einer Person gesetzt"],

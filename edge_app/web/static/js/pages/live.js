@@ -1,7 +1,7 @@
 // The picture now, what it shows, what was measured, and whether to believe it.
 import { get, post, whenMade } from "../api.js";
 import { fill, h, toast } from "../dom.js";
-import { categoryCard, chooseCategory, measurementsCard, modulesCard } from "../findings.js";
+import { categoryCard, chooseCategory, KEEP_SCANNING, measurementsCard, modulesCard } from "../findings.js";
 import { clock, number } from "../format.js";
 import { icon } from "../icons.js";
 import { contradicts, Likeness } from "../likeness.js";
@@ -15,7 +15,6 @@ import { Video } from "../video.js";
 const CLIP_SHOWN_MS = 6000; // a clip has no picture to draw on: it is shown only where nothing newer is
 const CAPTURE_PAUSE_MS = 500;
 const CAPTURE_TRIES = 30;
-const ADVICE = "keep scanning"; // how the box says that it has not seen enough of a moving view
 const SAID = ["no_signal", "blank"]; // the box's own reason would only repeat the hint
 const PICTURE_LATE_MS = 3000; // the box says that it is live, and no picture comes
 
@@ -27,6 +26,7 @@ export function showLive(content, context) {
 class LivePage {
   #controller = new AbortController();
   #shown_ms = -Infinity;
+  #statesSince = 0; // since the picture became another one
   #capturing = false;
   #held = null;
 
@@ -48,7 +48,7 @@ class LivePage {
         h("div.stage-bar", {}, this.over, this.layers), this.stage.element, h("div.actions", {}, this.freeze, this.capture)),
       this.panel);
     const on = (target, kind, handler) => target.addEventListener(kind, handler, { signal: this.#controller.signal });
-    on(stream, "state", () => this.#showState());
+    on(stream, "state", () => { this.#statesSince++; this.#showState(); });
     on(stream, "connection", ({ detail }) => { this.#showState(); if (detail) this.video.start(); });
     on(stream, "report", ({ detail }) => this.#take(detail));
     on(opinions, "change", () => this.#showReport());
@@ -118,7 +118,7 @@ class LivePage {
     const showing = isShowing(state);
     const rate = state.key === "live" && live.frames_per_second ? t("signal.rate", { rate: number(live.frames_per_second, 2) }) : "";
     const beside = rate || (state.key === "frozen" ? state.hint : "");
-    const advice = state.key === "live" && live.signal.reason.startsWith(ADVICE);
+    const advice = state.key === "live" && live.signal.reason.startsWith(KEEP_SCANNING);
     fill(this.over, badge(state, "big"),
       advice ? badge({ level: "info", icon: "search", title: t("signal.keep_scanning"), hint: live.signal.reason }, "advice") : beside && h("span.rate", {}, beside));
     this.stage.element.classList.toggle("dim", !showing);
@@ -141,7 +141,8 @@ class LivePage {
     const first = state.key === "loading" && this.video.frame === null; // the results are here before the picture
     const fresh = (showing && !this.#isOld()) || first;
     this.stage.setReport(fresh && this.#sameSize() ? this.view.report : null);
-    this.panel.classList.toggle("old", !fresh);
+    this.panel.classList.toggle("old", !fresh && !showing);
+    if (fresh) this.#statesSince = 0;
     if (this.shownFresh !== fresh || changed || (showing && !fresh)) {
       this.shownFresh = fresh;
       this.#showReport();
@@ -187,7 +188,7 @@ class LivePage {
 
   /** The scanner shows another picture than the newest report is about: what it is is known before it is measured. */
   #showMeasuring() {
-    const classification = this.stream.live?.classification;
+    const classification = this.#statesSince >= 2 ? this.stream.live?.classification : null; // the first may be of before
     const view = classification && { report: { classification, analyses: [], amends: null }, summary: { amended_by: [] } };
     fill(this.panel,
       view && categoryCard(view, null),
