@@ -1,4 +1,4 @@
-"""The modules that look at clips: the heart's contraction against experts' masks, sliding against made-up motion."""
+"""The modules that look at clips; of the heart, its contraction from pairs of pictures against experts' masks."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -13,6 +13,7 @@ from cad_modules.runtime import Runtime
 from cad_modules.ventricle import BUNDLE, LABELS
 from models.bundle import Prediction
 from tools.module_evaluation.learned import MAP_SIZE, Evaluation
+from tools.module_evaluation.sliding import lung_sliding
 from tools.module_evaluation.statistics import agreement
 from tools.training.dataset import Row, read_image, read_mask
 
@@ -81,4 +82,4 @@ def _agreement(pairs: list[tuple[float, float, str]]) -> dict[str, Any]:
     return agreement([found for found, _, _ in pairs], [true for _, true, _ in pairs], [group for _, _, group in pairs])
 
 
-MOTION: Final[dict[str, Evaluation]] = {"cardiac_cycle": _cardiac_cycle}
+MOTION: Final[dict[str, Evaluation]] = {"cardiac_cycle": _cardiac_cycle, "lung_sliding": lung_sliding}
