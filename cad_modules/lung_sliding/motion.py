@@ -32,7 +32,7 @@ FARTHEST: Final = 0.05
 SMALLEST_TEMPLATE: Final = (12, 24)
 """Rows and columns of chest wall with which its motion can be told."""
 NEARLY_WALL: Final = 0.006
-"""Of the picture's longer side: how far the whole picture's motion may be from that of the chest wall, which breathes."""
+"""Of the picture's longer side: how far the motion of the whole may be from that of the chest wall, which breathes."""
 AS_WELL: Final = 0.05
 """How much less the chest wall may then have in common under the motion of the whole than under its own."""
 
