@@ -59,6 +59,7 @@ class FakeCaptureCard:
             if self._mode in ("unplugged", "silently unplugged"):
                 raise CameraLost("the fake capture card is unplugged. Plug it in")
             self._opened_s = time.monotonic()
+            self._last = Captured(self._pictures[0], self._opened_s * 1000)
             self._index = 0
             return self._format
 

@@ -17,6 +17,10 @@ class Leftovers:
         os.environ[MARK] = self._mark = uuid.uuid4().hex
         self._shm_before = _shared_memory()
 
+    def process_ids(self) -> list[int]:
+        """Of all marked processes that run now."""
+        return [int(text.split()[0]) for text in self._marked()]
+
     def processes(self) -> list[str]:
         """Marked processes that still run, but the fork server's own two, as ``id command line``; waits for them."""
         return _settled(lambda: [text for text in self._marked() if not _is_of_multiprocessing(text)])
