@@ -26,6 +26,24 @@ READY: Final = {
 AXE_SCRIPT: Final = """() => axe.run(document, { resultTypes: ["violations"] })
   .then(({ violations }) => violations.map(({ id, impact, nodes }) =>
     ({ id, impact, where: nodes.map((node) => node.target.join(" ")).slice(0, 5) })))"""
+OVERLAP_SCRIPT: Final = """() => {
+  const found = [];
+  for (const parent of document.querySelectorAll("#content, .panel, .live-picture, .below, .header, .row, .finding")) {
+    const parts = [...parent.children].filter((child) => child.checkVisibility() && !child.matches(".visually-hidden"));
+    parts.forEach((one, index) => {
+      const a = one.getBoundingClientRect();
+      const hangs = getComputedStyle(one).overflowY === "visible" && one.scrollHeight - one.clientHeight > 4;
+      if (parent.matches("#content, .panel") && hangs) found.push([one.className, "hangs out"]);
+      for (const other of parts.slice(index + 1)) {
+        const b = other.getBoundingClientRect();
+        const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        if (Math.min(width, height) > 1) found.push([one.className, other.className, width, height]);
+      }
+    });
+  }
+  return found;
+}"""
 TOUCH_SCRIPT: Final = """() => [...document.querySelectorAll(
     "button, select, input, summary, nav a, a.button, a.row, a.note")]
   .filter((element) => element.checkVisibility({ visibilityProperty: true }))
@@ -87,6 +105,7 @@ def test_every_page_fits_and_can_be_touched_with_gloves(
             content = page.evaluate("[content.scrollWidth, content.clientWidth]")
             assert content[0] <= content[1], f"{name} is wider than its room"
             assert page.evaluate(TOUCH_SCRIPT) == [], name
+            assert page.evaluate(OVERLAP_SCRIPT) == [], f"{name}: parts lie on one another"
             tablet.see(".disclaimer")
             tablet.see(".sent-state")
 

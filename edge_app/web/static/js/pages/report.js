@@ -65,9 +65,10 @@ class ReportPage {
         h("div.head-actions", {},
           picture && button("replay", t("rep.replay"), (event) => this.#replay(event.currentTarget)),
           link("print", t("rep.print"), `/print/${this.reportId}`, "", { target: "_blank", rel: "noopener" }))),
-      h("section.live-picture", { "aria-label": t("live.picture") }, this.stage.element,
-        h("div.actions", {}, this.layers), this.replayResult),
-      this.panel, this.below);
+      h("div.report-left", {},
+        h("section.live-picture", { "aria-label": t("live.picture") }, this.stage.element, h("div.actions", {}, this.layers), this.replayResult),
+        this.below),
+      this.panel);
     this.#showLayers();
   }
 
