@@ -17,6 +17,7 @@ from edge_app.audit_commands import audit_app
 from edge_app.command_line import FAILED, MISSING, USAGE, ConfigOption, JsonOption, errors, fail
 from edge_app.errors import ConfigError, EdgeCadError, UnreadableImage
 from edge_app.messages import DISCLAIMER, Report
+from edge_app.screen_command import show_screen
 from edge_app.serial_commands import serial_app
 from edge_app.store_commands import store_app
 from edge_app.subscribe_command import subscribe
@@ -35,6 +36,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(store_app, name="store")
 app.add_typer(audit_app, name="audit")
 app.command()(subscribe)
+app.command("screen")(show_screen)
 app.add_typer(serial_app, name="serial")
 
 
