@@ -16,8 +16,10 @@ from models.errors import BundleRejected
 FILE_NAME: Final = "statistics.npz"
 NEIGHBOURS: Final = 5
 """The distance of a picture is that to its so-many-th nearest known one. Chosen with held-out kinds: README."""
-ODDS_WEIGHT: Final = 8.0
+ODDS_WEIGHT: Final = 4.0
 """How much the network's own reject output counts against the distance. Chosen with held-out kinds: README."""
+ENERGY_WEIGHT: Final = 4.0
+"""How much it counts that all categories' logits are low."""
 Head = Literal["softmax", "svm"]
 Vector = NDArray[np.float32]
 
@@ -37,6 +39,8 @@ class RouterStatistics:
     """Of validation pictures of the categories, ascending."""
     known_odds: Vector
     """Their log-odds of "reject" by this head, ascending."""
+    known_energies: Vector
+    """-ln of their summed exponentials of the categories' logits by this head, ascending."""
     ood_slope: float
     ood_offset: float
     nonconformity: tuple[Vector, ...]
@@ -70,12 +74,17 @@ class RouterStatistics:
         return float(np.sqrt(max(0.0, np.partition(squares, NEIGHBOURS - 1)[NEIGHBOURS - 1])))
 
     def strangeness(self, logits: NDArray[np.float64], distance: float) -> float:
-        """-ln of how seldom known pictures are so, the reject output and the distance taken together.
+        """-ln of how seldom known pictures are so: the reject output, the energy and the distance taken together.
 
-        Source: R. A. Fisher, "Statistical Methods for Research Workers", 1932, section 21.1 (sum of ln p), weighted.
+        Source: R. A. Fisher, "Statistical Methods for Research Workers", 1932, section 21.1 (sum of ln p), weighted;
+        Liu et al., "Energy-based Out-of-distribution Detection", NeurIPS 2020.
         """
-        odds = float(logits[-1] - np.logaddexp.reduce(logits[:-1]))
-        return -ODDS_WEIGHT * _log_rarity(self.known_odds, odds) - _log_rarity(self.known_distances, distance)
+        energy = energy_of(logits)
+        return (
+            -ODDS_WEIGHT * _log_rarity(self.known_odds, float(logits[-1]) + energy)
+            - ENERGY_WEIGHT * _log_rarity(self.known_energies, energy)
+            - _log_rarity(self.known_distances, distance)
+        )
 
     def ood_score(self, logits: NDArray[np.float64], distance: float) -> float:
         """Probability, 0 to 1, that the picture is none of the categories, if half of all pictures were none."""
@@ -128,6 +137,7 @@ def read_statistics(bundle: Bundle, head: Head) -> RouterStatistics:
             neighbours=arrays["neighbours"],
             known_distances=arrays["known_distances"],
             known_odds=arrays[f"{head}_known_odds"],
+            known_energies=arrays[f"{head}_known_energies"],
             ood_slope=slope,
             ood_offset=offset,
             nonconformity=tuple(arrays[f"{head}_nonconformity_{index}"] for index in range(categories)),
@@ -148,6 +158,11 @@ def limit(ascending: Vector, level: float) -> float:
     """The conformal quantile: of n values the ceil((n + 1) level)-th, infinite where n is too small for the level."""
     rank = int(np.ceil((len(ascending) + 1) * level))
     return float(ascending[rank - 1]) if rank <= len(ascending) else float("inf")
+
+
+def energy_of(logits: NDArray[np.float64]) -> float:
+    """-ln of the summed exponentials of the categories' logits, the last being "reject": high where none is likely."""
+    return -float(np.logaddexp.reduce(logits[:-1]))
 
 
 def log_sigmoid(values: NDArray[np.float64] | float) -> NDArray[np.float64]:

@@ -55,7 +55,7 @@ def test_unsure_between_many_runs_nothing(classifier: Classifier) -> None:
 def test_unknown_picture_is_rejected_however_sure_the_rest_is(classifier: Classifier) -> None:
     decision = classifier.decide(logits(reject=12.0, us_lung=9.0), typical(classifier))
     assert decision.decision == "rejected"
-    assert decision.ood_score > 0.9
+    assert decision.ood_score > 0.7
     assert decision.head == "softmax"
     assert decision.scores[0].category == "us_lung"
 

@@ -9,7 +9,16 @@ import pytest
 
 from models.bundle import BUILT_IN_BUNDLES, Bundle, Prediction, read_card
 from models.errors import BundleNotFound, BundleRejected
-from models.router_statistics import FILE_NAME, ODDS_WEIGHT, RouterStatistics, limit, log_sigmoid, read_statistics
+from models.router_statistics import (
+    ENERGY_WEIGHT,
+    FILE_NAME,
+    ODDS_WEIGHT,
+    RouterStatistics,
+    energy_of,
+    limit,
+    log_sigmoid,
+    read_statistics,
+)
 
 CATEGORIES = 3
 
@@ -25,6 +34,7 @@ def statistics() -> RouterStatistics:
         neighbours=np.arange(5, dtype=np.float32)[:, None],
         known_distances=ascending,
         known_odds=-ascending[::-1],
+        known_energies=-ascending[::-1],
         ood_slope=1.0,
         ood_offset=-4.0,
         nonconformity=(ascending / 100,) * CATEGORIES,
@@ -52,7 +62,19 @@ def test_strangeness_grows_with_either_sign_of_it(statistics: RouterStatistics) 
 
 
 def test_strangeness_of_the_strangest_is_that_of_one_in_all_known_ones(statistics: RouterStatistics) -> None:
-    assert statistics.strangeness(np.array([0.0, 0, 0, 900]), 1e9) == pytest.approx((ODDS_WEIGHT + 1) * np.log(100))
+    strange = np.array([-500.0, -500, -500, 900])
+    all_of_them = ODDS_WEIGHT + ENERGY_WEIGHT + 1
+    assert statistics.strangeness(strange, 1e9) == pytest.approx(all_of_them * np.log(100))
+
+
+def test_energy_is_high_where_no_category_is_likely_whatever_the_reject_output_says() -> None:
+    assert energy_of(np.array([5.0, -50, -50, 99])) == pytest.approx(-5)
+    assert energy_of(np.array([0.0, 0, 0, -99])) == pytest.approx(-np.log(3))
+
+
+def test_low_logits_of_all_categories_are_strange_at_the_same_odds(statistics: RouterStatistics) -> None:
+    sure, faint = np.array([60.0, 0, 0, 10]), np.array([10.0, -50, -50, -40])
+    assert statistics.strangeness(faint, 2.0) > statistics.strangeness(sure, 2.0)
 
 
 def test_set_holds_what_cannot_be_ruled_out_most_probable_first(statistics: RouterStatistics) -> None:

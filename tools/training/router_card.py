@@ -7,9 +7,9 @@ from tools.training.dataset import REJECT, Row
 
 LIMITS: Final = (
     "For research use; not for diagnosis.",
-    "Knows nine kinds of pictures; another organ seen by ultrasound (kidney, thyroid, carotid) may be taken for one of "
-    "them: see metrics.external.",
-    "Breast from other scanners was often taken for nerve: see metrics.external.",
+    "Knows nine kinds of pictures. Of other organs seen by ultrasound, kidneys and carotids are still taken for one of "
+    "them more often than not, thyroids seldom: see metrics.external.",
+    "Breast from other scanners is mostly left undecided between breast and nerve, or refused: see metrics.external.",
     "Heart: learned from apical four-chamber views of one vendor (CAMUS); other views are less sure.",
     "Nerve: learned from one linear probe (USGRA). Breast: one hospital (BUSI).",
     "Extremity: hands at 64 px and fractured bones from the web; shoulders, hips and feet are rare.",

@@ -20,7 +20,7 @@ from tools.training.router_batches import LABELS, STORED_SIDE, to_network
 from tools.training.router_card import LIMITS, left_out, weights_use
 from tools.training.router_statistics import fit_statistics
 
-VERSION: Final = "1.0.0"
+VERSION: Final = "1.1.0"
 FEATURE_LAYER: Final = "mean"
 """The mean over the picture: what the logits are computed from, and the network's second output."""
 REPRESENTATIVE_PER_SET: Final = 20
