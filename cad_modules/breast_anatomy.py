@@ -18,7 +18,8 @@ LARGEST_BORDER_FRACTION: Final = 0.10
 FURTHER_LESION: Final = 0.25
 """Area of a second lesion over the largest: smaller regions are specks more often than lesions."""
 LARGEST_DOUBT: Final = 0.042
-"""Of ``geometry.doubt``."""
+"""Of ``geometry.doubt``. All lesions of BUSI's val split lie below it (95 of 100 below 0.031). Most of what
+is outlined in other organs lies below it too, fetal heads above all: it is the router that keeps those away."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
