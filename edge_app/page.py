@@ -146,10 +146,9 @@ class Page:
                     case "freeze":
                         return self._freeze(by, role, bool(action["frozen"]))
                     case "override":
-                        answer = self._override(by, role, str(action["report_id"]), str(action["category"]))
-                        if action["live"]:
-                            self._choose(by, role, str(action["category"]))
-                        return answer
+                        return self._override(
+                            by, role, str(action["report_id"]), str(action["category"]), action["live"]
+                        )
                     case "choose":
                         return self._choose(by, role, action["category"])
                     case "opinion":
@@ -214,7 +213,7 @@ class Page:
         self._parts.take(frame, trigger)
         return event.event_id
 
-    def _override(self, by: str, role: str, report_id: str, category: str) -> Line:
+    def _override(self, by: str, role: str, report_id: str, category: str, live: bool | None) -> Line:
         report = self._report(report_id)
         check_override(report, category)
         new_id = uuid7()
@@ -224,7 +223,14 @@ class Page:
         text = f"a person says that the picture shows {category}, not {previous}: the report is made again"
         event = self._publish("override", text, {**details, "role": role})
         self._parts.submit(lambda: self._make_again(report, category, as_role(role), new_id))
+        if self._is_on_screen(report) if live is None else live:
+            self._choose(by, role, category)
         return _done(f"the report is made again as {category}", event_id=event.event_id, report_id=new_id)
+
+    def _is_on_screen(self, report: Report) -> bool:
+        """Whether a report is on a picture of the view that is on the screen now."""
+        began_at = self._parts.progress.view_began_at
+        return began_at is not None and report.frame is not None and report.frame.captured_at >= began_at
 
     def _choose(self, by: str, role: str, category: str | None) -> Line:
         if category is not None and category not in CATEGORIES:

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from threading import Event
 from typing import Final, Protocol
 
@@ -69,6 +70,8 @@ class Progress:
     reason: str = "waiting for the first picture"
     classification: Classification | None = None
     """Of the newest picture that was looked at."""
+    view_began_at: datetime | None = None
+    """When the first picture of the view was captured that is on the screen; None: none is."""
 
 
 class Pipeline:
@@ -183,6 +186,7 @@ class Pipeline:
             self.close_view()
             return
         view = self._view = self._view or View(frame, self._interval_s, self._clip_categories, live=self._live)
+        self.progress.view_began_at = view.first.captured_at
         if change == "same" and view.last is not None:
             candidate = Candidate(picture, view.last.classification, view.last.sharpness)
         else:
@@ -218,6 +222,7 @@ class Pipeline:
         self._report_asked()
         self._choice = None
         view, self._view = self._view, None
+        self.progress.view_began_at = None
         if view is None:
             return
         for chosen in view.flush():

@@ -152,8 +152,8 @@ class Override(Shape):
     """What the picture shows."""
 
     category: Word
-    live: bool = False
-    """Also take what the screen shows now for that, until the view ends."""
+    live: bool | None = None
+    """Whether what the screen shows now is taken for that too, until the view ends; null: if the report is on it."""
 
 
 class OpinionGiven(Shape):
