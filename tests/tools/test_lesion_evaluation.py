@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tools.module_evaluation.lesions import auc, calibration, discrimination, sensitivity
-from tools.module_evaluation.malignancy_fit import Case, fit, leave_one_group_out
+from tools.module_evaluation.malignancy_fit import Case, fit, judge, leave_one_group_out
 from tools.module_evaluation.statistics import grouped_interval
 
 
@@ -35,6 +35,9 @@ def test_leaving_groups_out_shows_that_a_useless_feature_is_useless() -> None:
     assert judged["auc"] > 0.85
     assert judged["brier"] < judged["brier_of_the_share"]
     assert abs(judged["mean_minus_share"]) < 0.05
+    on_others = judge(fit(("x",), useful[:100]), useful[100:])
+    assert on_others["malignant"] + on_others["benign"] == 100
+    assert on_others["auc"] == pytest.approx(judged["auc"], abs=0.06)
 
 
 def test_sensitivity_is_counted_where_nine_of_ten_benign_stay_below() -> None:

@@ -87,6 +87,12 @@ def fit(names: tuple[str, ...], cases: list[Case]) -> Calibration:
     return Calibration(names, tuple(_rounded(back @ weights)), tuple(tuple(_rounded(row)) for row in covariance))
 
 
+def judge(calibration_used: Calibration, cases: list[Case]) -> dict[str, Any]:
+    """How good the probabilities of other cases are."""
+    scored = [(calibration_used.probability(case.features).value, case.malignant, case.group) for case in cases]
+    return discrimination(scored) | calibration(scored)
+
+
 def leave_one_group_out(names: tuple[str, ...], cases: list[Case]) -> dict[str, Any]:
     """How good the probabilities are when each group's are computed by a fit without it."""
     scored: Scored = []
