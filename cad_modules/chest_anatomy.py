@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from cad_modules.chest_field import field_places
 from cad_modules.contract import AnalysisContext, Image, UnsuitableImage
 from cad_modules.geometry import Points, area, border_fraction, doubt, largest_outline
+from cad_modules.radiograph import polarity_doubt
 
 BUNDLE: Final = "chest_segmentation"
 ORIENTATION_BUNDLE: Final = "lung_opacity"
@@ -25,7 +26,7 @@ LARGEST_DOUBT: Final = 0.0082
 """Of ``geometry.doubt``, lungs and heart together. 289 of 290 radiographs of JSRT and ChestX-ray14 (train and val
 splits) stay below 0.0070; 98 of 100 knees, bones, ultrasound pictures, photographs and CT slices lie above 0.0085."""
 SURELY_MIRRORED: Final = 2.0
-"""Mean logit over the chest."""
+"""Mean logit over the chest. Val split: 4 of 214 usual pictures lie above, all of 64 pixels; of mirrored ones 93 %."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +68,11 @@ def find_heart(image: Image, context: AnalysisContext, lungs: Lungs) -> Points:
     if not lungs.right[:, 0].min() < np.median(heart[:, 0]) < lungs.left[:, 0].max():
         raise UnsuitableImage("the heart is not between the lungs")
     return heart
+
+
+def display_doubt(image: Image, context: AnalysisContext) -> str:
+    """Why the way in which a chest is shown makes findings doubtful (gray scale turned, mirrored); empty if not."""
+    return "; ".join(filter(None, (polarity_doubt(image, context.category), mirrored_doubt(context))))
 
 
 def mirrored_doubt(context: AnalysisContext) -> str:

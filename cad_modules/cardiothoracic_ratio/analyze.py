@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from cad_modules.chest_anatomy import Lungs, find_heart, find_lungs
+from cad_modules.chest_anatomy import Lungs, display_doubt, find_heart, find_lungs
 from cad_modules.contract import AnalysisContext, Finding, Findings, Image, Overlay, UnsuitableImage
 from cad_modules.geometry import Points, extents, simplified
 
@@ -59,6 +59,7 @@ def analyze(image: Image, context: AnalysisContext) -> Findings:
             *(Overlay("line", "heart_width", line) for line in width.lines),
             *(Overlay("line", "thorax_width", line) for line in thorax.lines),
         ),
+        doubt=display_doubt(image, context),
     )
 
 

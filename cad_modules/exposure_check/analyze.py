@@ -32,6 +32,8 @@ SHARPNESS_SIDE: Final = 512
 FINE_SIGMA: Final = 0.8
 COARSE_SIGMA: Final = 2.5
 """Pixels at ``SHARPNESS_SIDE``."""
+BLURRED_SCORE: Final = 0.2
+"""Of the score is left to a picture that is blurred and nothing else."""
 FLOOR: Final = 0.2
 """Keeps a flat picture from dividing by nothing."""
 DIRECTIONS: Final = ((1, 0), (0, 1), (1, 1), (1, -1))
@@ -65,7 +67,7 @@ def analyze(image: Image, context: AnalysisContext) -> Findings:
         return Findings((Finding("exposure_score", 0.0, "1"), Finding("clipped_fraction", 1.0, "1"), collimated))
     small, sharpness = reduced(field), field_sharpness(image, (top, bottom, left, right))
     usual = polarity(small, chest=context.category == "xr_chest")
-    score = tone_score(small) * body_brightness(small, context.category) * usual * sharpness
+    score = tone_score(small) * body_brightness(small, context.category) * usual * (BLURRED_SCORE + (1 - BLURRED_SCORE) * sharpness)
     return Findings(
         findings=(
             Finding("exposure_score", score, "1"),

@@ -1,6 +1,6 @@
 """Measure the lung fields."""
 
-from cad_modules.chest_anatomy import find_lungs
+from cad_modules.chest_anatomy import display_doubt, find_lungs
 from cad_modules.contract import AnalysisContext, Finding, Findings, Image, Overlay
 from cad_modules.geometry import area, simplified
 
@@ -33,4 +33,5 @@ def analyze(image: Image, context: AnalysisContext) -> Findings:
             Overlay("polygon", "lung_left", simplified(lungs.left)),
             Overlay("polygon", "lung_right", simplified(lungs.right)),
         ),
+        doubt=display_doubt(image, context),
     )

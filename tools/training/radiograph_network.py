@@ -26,6 +26,9 @@ def build_network(settings: RadiographSettings, weights: Path | None) -> tuple[k
             layer.trainable = False  # few pictures: the statistics of ImageNet are steadier
     between = base.get_layer(f"features_{FIXED}").output
     x = base.get_layer("features_13").output
+    if settings.deep:
+        coarse = layers.UpSampling2D(2, interpolation="bilinear")(base.get_layer("features_17").output)
+        x = layers.Concatenate()([x, coarse])
     x = layers.ReLU(6.0)(layers.Conv2D(128, 3, padding="same")(x))
     x = layers.SpatialDropout2D(0.2)(x)
     if settings.head == "ordinal":

@@ -18,6 +18,8 @@ class RadiographSettings:
     labels: tuple[str, ...]
     size: int
     """Rows and columns of the input."""
+    deep: bool
+    """Whether the head reads the layers of stride 32 too, and not those of stride 16 alone."""
     weights: dict[str, float]
     """Set -> how much its pictures count."""
     targets: dict[str, int]
@@ -43,6 +45,7 @@ SETTINGS: Final = {
         head="ordinal",
         labels=("kl_1_or_more", "kl_2_or_more", "kl_3_or_more", "kl_4"),
         size=192,
+        deep=False,
         weights={"xr_knee_osail": 1.0, "xr_knee_osail_more": 1.0},
         targets={f"KL{grade}": grade for grade in range(5)},
         variants=12,
@@ -60,6 +63,7 @@ SETTINGS: Final = {
         head="map",
         labels=("opacity", "mirrored"),
         size=224,
+        deep=False,
         weights={"xr_chest_nih_subset": 1.0, "xr_chest_nih_more": 1.0, "xr_chest_nih64": 0.25, "xr_chest_jsrt": 0.4},
         targets={"pneumonia": 1, "abnormal": 1, "normal": 0, "no_nodule": 0},
         variants=20,
