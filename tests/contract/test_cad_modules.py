@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from fakes.beating_heart import beating_heart
 from fakes.drawn_lung import lung_clip
+from fakes.drawn_scan import DrawnLung
 
 from cad_modules.conformance import Example, NotConformantError, check_module
 from cad_modules.contract import (
@@ -35,6 +36,7 @@ LABELS = {
     "nerve_segmentation": ("nerve", "vessel"),
     "liver_segmentation": ("liver", "mass", "malignant"),
     "lung_opacity": ("opacity", "mirrored"),
+    "lung_pattern": ("pathological",),
     "knee_osteoarthritis": ("kl_1_or_more", "kl_2_or_more", "kl_3_or_more", "kl_4"),
 }
 
@@ -65,6 +67,9 @@ def examples(module: CadModule) -> list[Example]:
         return moving_examples(module)
     if module.name == "bone_axis":
         return [Example("drawn limb", (drawn_limb(),))]
+    if module.name in ("pleural_line", "a_lines", "b_lines"):
+        lungs = [DrawnLung(half_angle=angle, a_lines=1, b_lines=(0.4,)) for angle in (0.0, 0.5)]
+        return [Example("drawn lung", (lung.image(),)) for lung in lungs]
     picture = (np.random.default_rng(6).integers(20, 100, (300, 400)).astype(np.uint8),)
     cavity, atrium = ellipse(128, 110, 30, 70), ellipse(128, 205, 26, 34)
     anatomy = {
@@ -80,6 +85,7 @@ def examples(module: CadModule) -> list[Example]:
         "liver_segmentation": (ellipse(128, 128, 90, 80), ellipse(120, 120, 24, 20), ellipse(120, 120, 12, 10)),
         "lung_opacity": (ellipse(80, 150, 30, 30), ellipse(0, 0, 1, 1)),
         "knee_osteoarthritis": (1.0, 0.0, -1.0, -2.0),
+        "lung_pattern": (1.0,),
     }
     answers: dict[str, Prediction] = {}
     for bundle in module.models:
