@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_app.clock import amendment_now, wall_time_trusted
-from edge_app.config_mqtt import MAIN
 from edge_app.errors import StoreError
+from edge_app.identifiers import MAIN
 from edge_app.messages import Amendment
 from edge_app.store import Store
 

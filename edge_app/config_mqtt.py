@@ -1,13 +1,11 @@
 """The section [mqtt]: the broker that reports go to."""
 
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from edge_app.config_section import ExistingFile, SecretFile, Section
-
-MAIN: Final = ""
-"""The destination of the section itself, in the outbox."""
+from edge_app.identifiers import MAIN
 
 
 class TlsConfig(Section):

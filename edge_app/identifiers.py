@@ -1,9 +1,13 @@
-"""Make identifiers that sort by time."""
+"""Identifiers: those that sort by time, and the name of the main broker."""
 
 import os
 import threading
 import time
 import uuid
+from typing import Final
+
+MAIN: Final = ""
+"""The destination of the section ``[mqtt]`` itself, in the outbox; further brokers have names."""
 
 _lock = threading.Lock()
 _last = 0

@@ -1,15 +1,12 @@
 """Tells an unchanged screen from a moving picture, and a moving picture from a new one."""
 
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.records import Frame
-
-Change: TypeAlias = Literal["same", "moving", "cut"]
-"""``same``: nothing changed; ``moving``: the same view, changed; ``cut``: another view, or the first frame."""
+from edge_app.records import Change, Frame
 
 SAMPLE: Final = 64
 """Screens are compared on a sample of about SAMPLE x SAMPLE pixels."""

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from edge_app.config_mqtt import MAIN
 from edge_app.errors import StoreError
+from edge_app.identifiers import MAIN
 from edge_app.store import Store, UnsentReport
 
 LOSSES_UNTIL_REFUSED: Final = 5

@@ -13,8 +13,8 @@ from cad_modules.registry import Registry
 from edge_app import reporting, routing, screen, views
 from edge_app.background import Job, run_now
 from edge_app.messages import Report, Trigger
-from edge_app.motion import Change, Motion
-from edge_app.records import Analysis, Choice, Classification, Clip, Evidence, Frame, Picture, Plan
+from edge_app.motion import Motion
+from edge_app.records import Analysis, Change, Choice, Classification, Clip, Evidence, Frame, Picture, Plan
 from edge_app.views import Candidate, View
 
 NO_RESULT: Final = ("blank", "no_signal")

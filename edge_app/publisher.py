@@ -19,8 +19,8 @@ from edge_app.amendments import AmendmentOutbox
 from edge_app.broker_connection import Acknowledgement, BrokerConnection, Message
 from edge_app.broker_problems import REPORT_REFUSALS, BrokerProblem
 from edge_app.config import BrokerConfig
-from edge_app.config_mqtt import MAIN
 from edge_app.errors import EdgeCadError
+from edge_app.identifiers import MAIN
 from edge_app.inbox import Inbox
 from edge_app.messages import (
     Amendment,

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
-from edge_app.config_mqtt import MAIN, MqttConfig
+from edge_app.config_mqtt import MqttConfig
+from edge_app.identifiers import MAIN
 from edge_app.messages import BrokerHealth, Command, Event, Health, PartState, Status
 from edge_app.publisher import Publisher
 from edge_app.store import Store

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from cad_modules.registry import UnusableModule
 
 CHOSEN: Final = "chosen by a person"
 """Why a picture has a category that no network gave it."""
+
+
+Change: TypeAlias = Literal["same", "moving", "cut"]
+"""``same``: nothing changed; ``moving``: the same view, changed; ``cut``: another view, or the first frame."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.motion import Change
-from edge_app.records import Box, Frame, Picture
+from edge_app.records import Box, Change, Frame, Picture
 
 CHECK_CABLE: Final = "check the cable to the scanner, and that the scanner is on"
 LOOK_SIZE: Final = 128

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_app.audit import Details, Head, append, last_details, write_head
-from edge_app.config_mqtt import MAIN
 from edge_app.errors import StoreError, StoreFull
+from edge_app.identifiers import MAIN
 from edge_app.messages import Amendment, Opinion, Report
 from edge_app.records import Evidence as Evidence
 from edge_app.seal import Seal

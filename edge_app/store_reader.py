@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from edge_app.config_mqtt import MAIN
 from edge_app.errors import StoreSealed
+from edge_app.identifiers import MAIN
 from edge_app.messages import Amendment, Report
 from edge_app.records import Evidence
 from edge_app.seal import Seal

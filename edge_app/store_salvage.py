@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import ValidationError
 
-from edge_app.config_mqtt import MAIN
+from edge_app.identifiers import MAIN
 from edge_app.messages import Report
 from edge_app.store_file import digest
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from cad_modules.contract import CATEGORIES, Finding
 from edge_app.clips import ClipRecorder
-from edge_app.motion import Change
-from edge_app.records import Analysis, CategoryScore, Classification, Frame, Picture
+from edge_app.records import Analysis, CategoryScore, Change, Classification, Frame, Picture
 from edge_app.voting import Vote
 
 STILL_AFTER_S: Final = 0.4
@@ -67,6 +66,8 @@ class View:
     _probabilities: Counter[str] = field(default_factory=Counter)
     _scored: int = 0
     _ood: float = 0.0
+    _counted: int = 0
+    """Frames whose scores were added up; once the view has changed, more than the vote's ``frames``."""
     _analyses: dict[str, list[Analysis]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
@@ -160,7 +161,7 @@ class View:
         """
         assert self.last is not None
         latest = self.last.classification
-        ood_score = self._ood / max(1, self.frames)
+        ood_score = self._ood / max(1, self._counted)
         scored = max(1, self._scored)
         scores = tuple(
             sorted(
@@ -196,6 +197,7 @@ class View:
         self._end_s = candidate.picture.frame.time_s
         self.vote.add(classification, self._end_s)
         self._ood += classification.ood_score
+        self._counted += 1
         if classification.scores:
             self._scored += 1
             self._probabilities.update({score.category: score.probability for score in classification.scores})
