@@ -1,10 +1,11 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event
 
 import numpy as np
 import pytest
-from fakes.pictures import FakeRouter, frame, sector
+from fakes.pictures import FakeRouter, classification, frame, sector
 from numpy.typing import NDArray
 
 from cad_modules.contract import CadModule, Finding, Findings
@@ -13,6 +14,8 @@ from edge_app.background import Background
 from edge_app.messages import Report, Trigger, uuid7
 from edge_app.pipeline import Pipeline
 from edge_app.records import Analysis, Clip, Frame, Picture, Plan
+from edge_app.records import Box as Area
+from edge_app.views import Candidate, View
 
 MODULE = CadModule("mean", "1.0.0", "mean", ("us_cardiac",), {"mean": "1"}, lambda image, context: Findings())
 REGISTRY = Registry((MODULE,))
@@ -356,3 +359,14 @@ def test_a_report_on_a_live_picture_says_how_old_it_is() -> None:
     box = Box(live=True)
     box.pipeline.run(moving(2.0))
     assert all("frame_age" in report.timing_ms for report in box.reports if report.scope == "frame")
+
+
+def test_the_ood_score_of_a_view_that_changed_without_a_cut_is_the_mean_of_its_frames() -> None:
+    view = View(frame(sector(), 0, "live", 0.0), 1.0, live=True)
+    for number in range(120):
+        pixels = frame(np.roll(sector(), number % 5, axis=0), number, "live", number / RATE_HZ)
+        picture = Picture(pixels, "live", "", Area(0, 0, 320, 240))
+        found = replace(classification("us_cardiac" if number < 40 else "us_liver"), ood_score=0.99)
+        list(view.add(Candidate(picture, found, 1.0), "moving"))
+    assert view.has_changed
+    assert view.classification().ood_score == pytest.approx(0.99)
