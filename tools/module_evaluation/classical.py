@@ -126,6 +126,7 @@ def _screen_text(rows: list[Row], folders: tuple[Path, ...]) -> dict[str, Any]:
     faint: list[float] = []
     right: list[float] = []
     free: list[float] = []
+    wrong: list[float] = []
     groups: list[str] = []
     free_groups: list[str] = []
     for row, image in _pictures(rows):
@@ -143,12 +144,20 @@ def _screen_text(rows: list[Row], folders: tuple[Path, ...]) -> dict[str, Any]:
             if contrast >= CONTRAST:
                 groups.append(f"{row.set_name}/{row.group}")
             text[max(top - 4, 0) : bottom + 6, max(left - 4, 0) : right_edge + 4] = True
+        if row.set_name in TEXT_FREE_SETS:
+            # What was covered before anything was written is wrong here too.
+            wrong.append(float((found & (~text | before)).mean()))
         right += [float(text[_covered((overlay,), image.shape)].mean() > 0.5) for overlay in overlays]
     return {
         "lines_found_of_readable": score(readable, groups),
         "lines_found_of_faint": round(float(np.mean(faint)), 4),
         "boxes_on_text": {"boxes": len(right), "share": round(float(np.mean(right)), 4)},
         "text_free_pictures_without_box": score(free, free_groups),
+        "picture_area_masked_wrongly": {
+            "pictures": len(wrong),
+            "mean": round(float(np.mean(wrong or [0.0])), 5),
+            "largest": round(max(wrong, default=0.0), 5),
+        },
     }
 
 
