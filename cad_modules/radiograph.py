@@ -38,6 +38,8 @@ POLARITY_BONE: Final = {"middle_over_border": 13.5, "middle_over_sides": 6.2, "m
 
 Fitted in 2026 on the train split of JSRT, ChestX-ray14 (chest) and OSAIL knees, bone break, MedNIST hand (bone); five
 pictures that the sets hold inverted were left out."""
+FLAT: Final = 6
+"""Gray levels; a field that varies less shows nothing."""
 INVERTED_BELOW: Final = 0.12
 """Probability of the usual polarity below which a picture is turned. Val split: none of 220 chest and 240 bone pictures
 of the usual polarity lies below, of their negatives 94 and 98 of 100 do."""
@@ -66,6 +68,8 @@ def polarity(field: Image, chest: bool) -> float:
         chest: Whether it shows a chest; else bones.
     """
     low, high = np.percentile(field, (2, 98))
+    if high - low < FLAT:
+        return 0.5
     tone = np.clip((field.astype(np.float32) - low) / max(high - low, 1), 0, 1)
     rows, columns = tone.shape
     edge = max(2, rows // 32)

@@ -67,7 +67,8 @@ def analyze(image: Image, context: AnalysisContext) -> Findings:
         return Findings((Finding("exposure_score", 0.0, "1"), Finding("clipped_fraction", 1.0, "1"), collimated))
     small, sharpness = reduced(field), field_sharpness(image, (top, bottom, left, right))
     usual = polarity(small, chest=context.category == "xr_chest")
-    score = tone_score(small) * body_brightness(small, context.category) * usual * (BLURRED_SCORE + (1 - BLURRED_SCORE) * sharpness)
+    sharp = BLURRED_SCORE + (1 - BLURRED_SCORE) * sharpness
+    score = tone_score(small) * body_brightness(small, context.category) * usual * sharp
     return Findings(
         findings=(
             Finding("exposure_score", score, "1"),

@@ -8,24 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cad_modules.contract import AnalysisContext, Finding, Findings, Image, Overlay, UnsuitableImage
-from cad_modules.joint_space.edges import JointEdges, trace
+from cad_modules.knee_joint import COMPARTMENT, SMALLEST_CONTRAST, JointEdges, trace, what_speaks_against
 from cad_modules.radiograph import polarity_doubt, usual_polarity
 
 SMALLEST_PICTURE: Final = 96
 """Pixels; the joint space of a normal knee has five pixels then."""
 WIDEST_PICTURE: Final = 1.6
 """Width over height; a wider picture shows both knees."""
-COMPARTMENT: Final = (0.14, 0.36)
-"""Part of the bones' width, from their outer border, in which a compartment is measured.
-
-Source: Duryea et al., Osteoarthritis Cartilage 2010;18(7):S26 and Neumann et al., 2009;17:761-765 measure at fixed
-places from 0.15 to 0.30 of the width medially and from 0.70 to 0.90 laterally."""
 MEAN_COLUMNS: Final = 7
 """A width is the mean over so many columns, so that one trabecula does not make it."""
-SMALLEST_CONTRAST: Final = 0.15
-"""Median steepness of the weaker edge of the better compartment. Train split of OSAIL: 98 of 100 knees lie above."""
-STEEPEST_LINE: Final = 0.35
-"""Rows a column; a joint line that slopes more belongs to no standing knee."""
 LARGEST_RATIO: Final = 0.16
 """Joint space over the bones' width; no knee of OSAIL (train split) has so much."""
 
@@ -139,9 +130,7 @@ def _zone_means(
 
 
 def _compartment(edges: JointEdges, part: tuple[float, float]) -> Compartment:
-    span = edges.right - edges.left
-    first = edges.left + int(part[0] * span)
-    columns = np.arange(first, max(edges.left + int(part[1] * span), first + 2) + 1)
+    columns = edges.columns(part)
     femur, tibia = edges.femur[columns], edges.tibia[columns]
     slope = float(np.polyfit(columns, (femur + tibia) / 2, 1)[0])
     padded = np.pad(tibia - femur, MEAN_COLUMNS // 2, mode="edge")
@@ -163,11 +152,8 @@ def _compartment(edges: JointEdges, part: tuple[float, float]) -> Compartment:
 
 
 def _check(edges: JointEdges, left: Compartment, right: Compartment) -> None:
-    middle = (edges.femur + edges.tibia) / 2
-    inside = np.arange(edges.left, edges.right + 1)
-    if abs(float(np.polyfit(inside, middle[inside], 1)[0])) > STEEPEST_LINE:
-        raise UnsuitableImage("no joint space crosses the picture from side to side")
-    if max(left.contrast, right.contrast) < SMALLEST_CONTRAST:
-        raise UnsuitableImage("no joint space can be made out")
+    against = what_speaks_against(edges)
+    if against:
+        raise UnsuitableImage(against)
     if max(left.width, right.width) > LARGEST_RATIO * (edges.right - edges.left) / edges.scale:
         raise UnsuitableImage("the gap is too wide for the joint space of a knee")

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cad_modules.contract import AnalysisContext, Finding, Findings, Image, UnsuitableImage
-from cad_modules.radiograph import polarity_doubt
+from cad_modules.knee_joint import trace, what_speaks_against
+from cad_modules.radiograph import polarity_doubt, usual_polarity
 
 BUNDLE: Final = "knee_osteoarthritis"
 SMALLEST_PICTURE: Final = 96
@@ -46,9 +47,11 @@ def analyze(image: Image, context: AnalysisContext) -> Findings:
     low, high = (float((reached > 1 - INTERVAL).sum()), float((reached > INTERVAL).sum()))
     grade = float(np.clip(round(expected), low, high))
     aspect = image.shape[1] / image.shape[0]
+    against = what_speaks_against(trace(usual_polarity(image, context.category)))
     doubts = (
         polarity_doubt(image, context.category),
         "" if USUAL_ASPECT[0] <= aspect <= USUAL_ASPECT[1] else "the picture is not cut to one knee joint",
+        f"{against}: this may be no frontal knee" if against else "",
     )
     return Findings(
         findings=(

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cad_modules.chest_anatomy import BUNDLE as CHEST
-from cad_modules.chest_anatomy import LABELS, LARGEST_DOUBT, display_doubt
+from cad_modules.chest_anatomy import LABELS, LARGEST_BORDER_FRACTION, LARGEST_DOUBT, display_doubt
 from cad_modules.chest_field import field_places
 from cad_modules.contract import AnalysisContext, Finding, Findings, Image, Overlay, UnsuitableImage
-from cad_modules.geometry import doubt, largest_outline
+from cad_modules.geometry import border_fraction, doubt, largest_outline
 
 BUNDLE: Final = "lung_opacity"
 SHARPNESS: Final = 1.5
@@ -60,6 +60,11 @@ def analyze(image: Image, context: AnalysisContext) -> Findings:
     doubts = [
         display_doubt(image, context),
         *(f"the {side} lung is not visible: it may be white" for side in ("right", "left") if side not in seen),
+        *(
+            f"the {side} lung is cut off by the edge of the picture"
+            for side, outline in seen.items()
+            if border_fraction(outline, *image.shape) > LARGEST_BORDER_FRACTION
+        ),
     ]
     return Findings(
         findings=(

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -7,7 +8,17 @@ from models.bundle import Prediction
 from tools.training.radiograph_settings import SETTINGS
 
 LABELS = SETTINGS["knee_osteoarthritis"].labels
-KNEE = np.random.default_rng(3).integers(60, 200, (224, 224)).astype(np.uint8)
+
+
+def drawn_knee() -> np.ndarray:
+    """Two bones with a dark gap between them."""
+    image = np.full((224, 224), 60, np.float32)
+    image[:118, 20:204] = image[130:, 20:204] = 160
+    noise = np.random.default_rng(3).normal(0, 4, image.shape)
+    return np.clip(cv2.GaussianBlur(image, (0, 0), 1.2) + noise, 0, 255).astype(np.uint8)
+
+
+KNEE = drawn_knee()
 
 
 def analysed(logits: tuple[float, ...], image: np.ndarray = KNEE) -> Findings:
@@ -41,6 +52,11 @@ def test_no_grade_is_reached_more_surely_than_the_one_below_it() -> None:
 def test_a_picture_of_more_than_the_joint_is_doubtful() -> None:
     assert analysed((1, 0, -1, -2)).doubt == ""
     assert "not cut to one knee" in analysed((1, 0, -1, -2), np.tile(KNEE, (2, 1))).doubt
+
+
+def test_a_picture_without_a_joint_space_is_doubtful() -> None:
+    shaft = np.tile(np.linspace(40, 200, 224).astype(np.uint8), (224, 1))
+    assert "no frontal knee" in analysed((1, 0, -1, -2), shaft).doubt
 
 
 @pytest.mark.parametrize("image", [np.full((300, 300), 90, np.uint8), KNEE[:80]], ids=["blank", "small"])

@@ -68,6 +68,11 @@ def test_a_lung_that_is_not_seen_is_doubtful_and_not_unsuitable(analysed) -> Non
     assert len(answer.findings) == 3
 
 
+def test_a_lung_that_is_cut_off_is_doubtful(analysed, draw_ellipse) -> None:
+    answer = analysed(lung_left=draw_ellipse(PICTURE, 760, 350, 130, 230))
+    assert "left lung is cut off" in answer.doubt
+
+
 def test_what_is_no_chest_is_unsuitable(analysed) -> None:
     noise = np.random.default_rng(7).random((256, 256)).astype(np.float32)
     with pytest.raises(UnsuitableImage):
