@@ -21,11 +21,11 @@ WIDEST_PIECE: Final = 16.0
 """Width over height: letters of small print touch, so a word can be one piece."""
 FILL_RANGE: Final = (0.15, 1.0)
 """Part of a piece's box that is stroke."""
-SMALLEST_SHARPNESS: Final = 0.70
+SMALLEST_SHARPNESS: Final = 0.65
 """Step across the stroke's border (three pixels) over its contrast.
 
 Graphics change within a pixel or two, echoes and bones over more: letters on the training screens have a median of 0.8
-to 0.97, anatomy one of 0.45 to 0.59."""
+to 0.97, anatomy one of 0.45 to 0.59. Of limits from 0.65 to 0.70 the one that found more written lines on the val split."""
 LETTER_WIDTH: Final = 0.7
 """Mean width over height of a letter with the gap after it."""
 CROSSINGS_PER_LETTER: Final = 0.9
