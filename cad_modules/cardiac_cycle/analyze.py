@@ -2,7 +2,8 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,8 @@ SMOOTHING_S: Final = 0.025
 """Standard deviation of the smoothing of the area curve; the ventricle fills and empties within 0.2 s and more."""
 SMALLEST_CHANGE: Final = 0.05
 """Fractional area change below which no beat can be told from the network's own trembling."""
+SECOND_SYSTOLE: Final = 0.5
+"""Depth of a valley in the middle of a beat, of the beat's own, from which it is a systole and the beat two."""
 BEFORE_SYSTOLE: Final = 0.75
 """Part of a period before end systole in which end diastole lies."""
 AREA_CHANGE_ERROR: Final = 0.062
@@ -91,6 +94,7 @@ def analyze(frames: tuple[ClipFrame, ...], context: AnalysisContext) -> Findings
         raise UnsuitableImage(
             "no rhythm can be told: hold the probe still, with the left ventricle in the picture, for three heartbeats"
         )
+    rhythm = counting_every_beat(times_s, curve, rhythm)
     if float(np.diff(times_s[found]).max()) > LONGEST_GUESS * rhythm.period_s + 1.5 / rate_hz(frames):
         raise UnsuitableImage("the left ventricle is lost for a part of the beat")
     systoles = end_systoles(times_s, curve, rhythm)
@@ -151,6 +155,23 @@ def end_systoles(times_s: Curve, curve: Curve, rhythm: Rhythm) -> list[int]:
             expected_s = times_s[index] + direction * rhythm.period_s
     inner = (index for index in found if 0 < index < len(curve) - 1)
     return sorted(index for index in inner if curve[index - 1] >= curve[index] <= curve[index + 1])
+
+
+def counting_every_beat(times_s: Curve, curve: Curve, rhythm: Rhythm) -> Rhythm:
+    """The rhythm, or half its period if in the middle of most of its beats there is a second systole."""
+    systoles = end_systoles(times_s, curve, rhythm)
+    seen, double = 0, 0
+    for first, last in pairwise(systoles):
+        part = (times_s[first : last + 1] - times_s[first]) / (times_s[last] - times_s[first])
+        middle = np.flatnonzero((part > 0.3) & (part < 0.7))
+        if not len(middle):
+            continue
+        beat = curve[first : last + 1]
+        valley = int(middle[beat[middle].argmin()])
+        depth = min(float(beat[: valley + 1].max()), float(beat[valley:].max())) - float(beat[valley])
+        seen += 1
+        double += depth > SECOND_SYSTOLE * (float(beat.max()) - max(float(beat[0]), float(beat[-1])))
+    return replace(rhythm, period_s=rhythm.period_s / 2) if seen and 2 * double > seen else rhythm
 
 
 def _cavities(frames: tuple[ClipFrame, ...]) -> list[Cavity | None]:

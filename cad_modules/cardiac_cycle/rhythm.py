@@ -22,7 +22,7 @@ SMALLEST_CORRELATION: Final = 0.4
 seldom reach it together with SMALLEST_RISE."""
 SMALLEST_RISE: Final = 0.35
 """Of the correlation, from its lowest before the period."""
-WEAK_CORRELATION: Final = 0.25
+WEAK_CORRELATION: Final = 0.05
 """Asked of a half or a third of a sure period."""
 SURE_CORRELATION: Final = 0.5
 """Of curve and pictures together, asked of a period that returns less than twice in the clip."""

@@ -5,7 +5,8 @@ import pytest
 from fakes.beating_heart import LABELS, DrawnClip, beating_heart
 
 from cad_modules.cardiac_cycle import MODULE
-from cad_modules.cardiac_cycle.analyze import ejection_fraction, fractional_area_change
+from cad_modules.cardiac_cycle.analyze import counting_every_beat, ejection_fraction, fractional_area_change
+from cad_modules.cardiac_cycle.rhythm import Rhythm
 from cad_modules.contract import ClipFrame, Findings, UnsuitableImage
 from cad_modules.runtime import clip_context
 from models.bundle import Prediction
@@ -42,6 +43,15 @@ def test_the_heart_rate_is_found(rate_per_minute: float, frame_s: float, values)
 def test_beats_that_are_strong_and_weak_in_turn_count_each(seconds: float, values) -> None:
     found = values(analyze(frames_of(beating_heart(70, seconds=seconds, alternation=0.35, trembling=0.02))))
     assert found["heart_rate"] == pytest.approx(70, rel=0.03)
+
+
+def test_a_period_of_two_beats_is_halved_and_one_of_one_beat_is_not() -> None:
+    times_s = np.arange(0, 5, 0.04)
+    phase = (times_s / 0.9) % 1
+    filling = 0.55 + 0.2 * np.exp(-(((phase - 0.9) / 0.05) ** 2))  # a plateau, and the atrium's kick
+    areas = 1000 * np.where(phase < 0.35, 1 - 0.5 * phase / 0.35, np.minimum(0.5 + (phase - 0.35) * 4, filling + 0.25))
+    for period_s in (0.9, 1.8):
+        assert counting_every_beat(times_s, areas, Rhythm(period_s, 0.8)).period_s == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize("area_change", [0.15, 0.4, 0.6])
