@@ -25,7 +25,7 @@ SMALLEST_SHARPNESS: Final = 0.65
 """Step across the stroke's border (three pixels) over its contrast.
 
 Graphics change within a pixel or two, echoes and bones over more: letters on the training screens have a median of 0.8
-to 0.97, anatomy one of 0.45 to 0.59. Of limits from 0.65 to 0.70 the one that found more written lines on the val split."""
+to 0.97, anatomy one of 0.45 to 0.59. Of 0.65 and 0.70 the one that found more written lines on the val split."""
 LETTER_WIDTH: Final = 0.7
 """Mean width over height of a letter with the gap after it."""
 CROSSINGS_PER_LETTER: Final = 0.9
