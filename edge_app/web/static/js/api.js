@@ -41,9 +41,10 @@ export const post = (path, body = {}, timeout_ms = TIMEOUT_MS) => send("POST", p
 export const put = (path, body) => send("PUT", path, body);
 export const remove = (path) => request("DELETE", path, { headers: { "X-CSRF-Token": csrfToken ?? "" } });
 
-/** Waits until a report that was asked for is made, for 10 s at most. */
+/** Waits until a report that was asked for is made, for 10 s at most: the stream tells only of the newest of many. */
 export async function whenMade(reportId, then, tries = 20) {
-  if (await get(`/api/reports/${reportId}`).catch(() => null)) then();
+  const view = await get(`/api/reports/${reportId}`).catch(() => null);
+  if (view) then(view);
   else if (tries > 0) setTimeout(() => whenMade(reportId, then, tries - 1), 500);
 }
 

@@ -12,8 +12,12 @@ export const KEEP_SCANNING = "keep scanning";
 const SAID_ELSEWHERE = "quality_score"; // as "picture quality good"
 const SHOWN_SCORE = 0.05; // a category less probable than this is no help to an unsure reader
 
-/** The card "what it shows". */
-export function categoryCard(view, choose) {
+/**
+ * The card "what it shows".
+ * @param {?function} choose asks what it shows really; null: that can't be changed
+ * @param {?function} release lets the box decide again, where a person's choice holds for the pictures that follow
+ */
+export function categoryCard(view, choose, release = null) {
   const { report, summary } = view;
   const found = report.classification;
   const trust = trustState(found, report.amends);
@@ -29,12 +33,14 @@ export function categoryCard(view, choose) {
       found.decision !== "rejected" && badge(trust)),
     found.decision === "ambiguous" && h("p.quiet", {}, t("class.unsure.hint")),
     found.decision === "rejected" && h("p.quiet", {}, t(wantsMore(found) ? "class.more.hint" : "class.rejected.hint")),
+    !report.amends && found.chosen_by && h("p.quiet", {}, t("class.chosen", { role: t(`people.role.${found.chosen_by}`) })),
     report.amends
       ? h("p.quiet", {}, t("class.amends", { role: t(`people.role.${report.amends.by_role}`), category: categoryName(report.amends.previous_category ?? previousOf(report.amends)) }))
-      : bars.map((score) => scoreBar(score, found.decision === "ambiguous")),
+      : !found.chosen_by && bars.map((score) => scoreBar(score, found.decision === "ambiguous")),
     h("div.category-foot", {},
       quality ? badge(quality, "flat") : h("span"),
-      choose && !summary.amended_by.length && button("edit", t("class.wrong"), choose, "small", { "aria-label": t("class.wrong.hint") })));
+      choose && !summary.amended_by.length && button("edit", t("class.wrong"), choose, "small", { "aria-label": t("class.wrong.hint") }),
+      release && found.chosen_by && button("replay", t("class.release"), release, "small")));
 }
 
 const previousOf = (amends) => (amends.previous_decision === "ambiguous" ? "ambiguous" : "none");
@@ -170,9 +176,12 @@ function moduleRow(entry) {
       h("p.quiet.small-text", {}, t("mod.version", { version: entry.version, duration: Math.round(entry.duration_ms) }))));
 }
 
-/** Asks what the picture shows, and has it analysed as that. */
-export function chooseCategory(report, known, done) {
-  const now = report.classification.category;
+/**
+ * Asks what the picture shows, and has it analysed as that.
+ * @param {boolean} live true: so are the pictures that follow, until the view ends
+ */
+export function chooseCategory(report, known, done, live = false) {
+  const now = report.classification.decision === "accepted" ? report.classification.category : null;
   const apply = h("button.button.primary.wide", { type: "button", disabled: true }, t("class.choose.first"));
   let chosen = null;
   const options = known.map((category) => {
@@ -188,7 +197,7 @@ export function chooseCategory(report, known, done) {
   });
   const box = dialog(t("class.choose"), h("p.quiet", {}, t("class.choose.hint")), h("div.options", {}, options), apply);
   apply.onclick = () => run(apply, async () => {
-    const result = await post(`/api/reports/${report.report_id}/override`, { category: chosen });
+    const result = await post(`/api/reports/${report.report_id}/override`, { category: chosen, live });
     box.close();
     toast(t("class.overridden", { category: categoryName(chosen) }), { level: "ok" });
     done(result);

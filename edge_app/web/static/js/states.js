@@ -74,7 +74,7 @@ export function moduleState(status) {
 
 /** How far the recognition can be believed. */
 export function trustState(classification, amends = null) {
-  if (amends) return { level: "info", icon: "person", title: t("class.operator") };
+  if (amends || classification.chosen_by) return { level: "info", icon: "person", title: t("class.operator") };
   if (classification.decision === "ambiguous") return { level: "warn", icon: "unsure", title: t("class.unsure") };
   if (classification.decision === "rejected") return { level: "warn", icon: "unsure", title: t("class.rejected") };
   const sure = (classification.scores[0]?.probability ?? 0) >= 0.9;

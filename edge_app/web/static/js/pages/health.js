@@ -71,8 +71,8 @@ class HealthPage {
     this.verdict.className = `verdict ${level}`;
     fill(this.verdict, icon(level), h("span", {}, worst.length ? plural("health.problems", worst.length) : t("health.all_well")));
     fill(this.tiles, parts.map((part) =>
-      h("section.tile", { "data-key": part.key, class: part.level, "aria-label": t(`health.${part.key}`) },
-        h("p.tile-name", {}, icon(part.level), h("span", {}, t(`health.${part.key}`))),
+      h("section.tile", { "data-key": part.key, class: part.level, "aria-label": t(`health.${part.key.split("-")[0]}`) },
+        h("p.tile-name", {}, icon(part.level), h("span", {}, t(`health.${part.key.split("-")[0]}`))),
         h("p.tile-value", {}, part.value),
         part.more && h("p.quiet", {}, part.more),
         part.reason && h("p.tile-reason", { lang: "en" }, part.reason))));
@@ -114,6 +114,7 @@ function partsOf(live, connected) {
     part("capture", capture, t("health.frames", { frames: whole(capture.frames), dropped: whole(capture.dropped) }), { running: "ok", starting: "info", stopped: "warn" }[capture.state] ?? "bad"),
     ...(live.modules ? [part("modules", live.modules, [live.modules.unavailable.map(nameOf).join(", "), live.modules.skipped ? t("health.skipped", { n: whole(live.modules.skipped) }) : ""].filter(Boolean).join("; "))] : []),
     part("broker", live.broker),
+    ...(live.further_brokers ?? []).map((broker) => ({ ...part("broker", broker, broker.name), key: `broker-${broker.name}` })),
     { key: "store", level: storeLevel, value: whole(store.unsent), reason: store.reason,
       more: [t("health.reports", { n: whole(store.reports) }), store.oldest_unsent_at && t("health.oldest", { time: ago(store.oldest_unsent_at) }), store.refused && t("health.refused", { n: whole(store.refused) })].filter(Boolean).join(", ") },
     part("link", live.link, controller ? [controller.firmware, controller.battery !== null && `${number(controller.battery, 3)} V`].filter(Boolean).join(", ") : ""),

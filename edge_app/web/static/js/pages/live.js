@@ -90,7 +90,8 @@ class LivePage {
     const ofHeld = view.report.report_id === held || view.report.amends?.report_id === this.#held;
     if (this.stream.live?.frozen && !ofHeld) return;
     if (this.stream.live?.frozen) this.#held = view.report.report_id;
-    if (view.report.amends && !this.stream.live?.frozen) return; // of an older picture
+    const ofOther = view.report.amends && view.report.amends.report_id !== this.view?.report.report_id;
+    if (ofOther && !this.stream.live?.frozen) return; // of an older picture
     if (view.report.scope === "clip" && this.view && this.#ageOf(this.view) < CLIP_SHOWN_MS) return;
     this.view = view;
     this.#showState();
@@ -179,7 +180,7 @@ class LivePage {
     const choose = summary.has_picture ? () => this.#choose(report) : null;
     fill(this.panel,
       !this.shownFresh && h("p.note.warn", { "data-key": "old" }, icon("waiting"), h("span", {}, t("live.old", { time: when }))),
-      categoryCard(this.view, choose),
+      categoryCard(this.view, choose, () => this.#release()),
       measurementsCard(this.view, this.opinions),
       modulesCard(this.view),
       h("p.report-line", { "data-key": "line" }, badge(deliveryState(summary.delivery), "flat"),
@@ -202,8 +203,16 @@ class LivePage {
 
   async #choose(report) {
     const { known } = await get("/api/reports/categories");
-    chooseCategory(report, known, ({ report_id: made }) => {
-      if (made && !this.stream.live?.frozen) whenMade(made, () => this.go(`/history/${made}`)); // the live picture has moved on
+    const made = ({ report_id: reportId }) => reportId && whenMade(reportId, (view) => this.#controller.signal.aborted || this.#take(view));
+    chooseCategory(report, known, made, true);
+  }
+
+  /** Lets the box decide again what the screen shows; a picture that stands still is analysed once more for it. */
+  #release() {
+    return run(this.panel, async () => {
+      await post("/api/actions/category", { category: null });
+      await post("/api/actions/capture");
+      toast(t("class.released"), { level: "ok" });
     });
   }
 
