@@ -14,10 +14,14 @@ import pytest
 from brokers import Mosquitto, Subscriber, free_port, wait_for
 from fakes.pictures import sector
 
+import edge_app.app
+from edge_app.analysis import Analyzer
 from edge_app.app import Service
 from edge_app.audit import verify
+from edge_app.breaker import FAILURES, BreakerChange
 from edge_app.config import Config
 from edge_app.messages import Health, Report
+from edge_app.parts import make_analyzer
 from edge_app.sources.capture_card import CaptureCard
 from edge_app.sources.fake_capture_card import FakeCaptureCard
 
@@ -204,3 +208,29 @@ def test_disabled_module_does_not_run(name: str) -> None:
     everything = {module.name for module in make_registry(Config()).modules}
     fewer = make_registry(Config.model_validate({"analysis": {"disabled_modules": [name]}}))
     assert everything - {module.name for module in fewer.modules} == {name}
+
+
+def test_a_module_that_is_switched_off_is_published_as_an_event_and_in_health(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Analyzer] = []
+
+    def make(settings: Config, on_breaker: Callable[[BreakerChange], None]) -> Analyzer:
+        made.append(make_analyzer(settings, on_breaker))
+        return made[-1]
+
+    monkeypatch.setattr(edge_app.app, "make_analyzer", make)
+    card = CaptureCard(moving_card(), "fake card")
+    with (
+        Subscriber(mosquitto.port) as subscriber,
+        running(Service(config(tmp_path, mosquitto.port), card)),
+    ):
+        for _ in range(FAILURES):
+            made[0]._breakers.record("screen_text", "no answer within 5 s")
+        wait_for(lambda: subscriber.on("event"), "the event arrived")
+        event = json.loads(subscriber.on("event")[0].body)
+        assert event["kind"] == "breaker_open" and event["details"]["module"] == "screen_text"
+        wait_for(
+            lambda: subscriber.on("health") and last_health(subscriber).modules.state == "reduced", "health told it"
+        )
+        assert last_health(subscriber).modules.unavailable == ("screen_text",)
