@@ -32,7 +32,7 @@ SHARPNESS_SIDE: Final = 512
 FINE_SIGMA: Final = 0.8
 COARSE_SIGMA: Final = 2.5
 """Pixels at ``SHARPNESS_SIDE``."""
-BLURRED_SCORE: Final = 0.2
+BLURRED_SCORE: Final = 0.05
 """Of the score is left to a picture that is blurred and nothing else."""
 FLOOR: Final = 0.2
 """Keeps a flat picture from dividing by nothing."""
