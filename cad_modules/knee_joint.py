@@ -62,7 +62,6 @@ class JointEdges:
     """Column of the bones' outer border at the left of the picture."""
     right: int
 
-
     def columns(self, part: tuple[float, float]) -> NDArray[np.int64]:
         """Those of a part of the bones' width, 0 at the left."""
         span = self.right - self.left

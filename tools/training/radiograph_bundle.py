@@ -20,9 +20,7 @@ GOLDEN_COUNT: Final = 3
 GOLDEN_TOLERANCE: Final = 8
 
 
-def write_radiograph_bundle(
-    folder: Path, network: Any, settings: RadiographSettings, training: list[Picture]
-) -> Card:
+def write_radiograph_bundle(folder: Path, network: Any, settings: RadiographSettings, training: list[Picture]) -> Card:
     """Convert to int8 and write the bundle; metrics are filled in by ``tools/evaluate_radiograph --write``.
 
     Args:
@@ -33,8 +31,14 @@ def write_radiograph_bundle(
     """
     sets = training_sets([picture.row for picture in training])
     uses = {entry.commercial_use for entry in sets}
-    use = "Commercial use allowed with citation." if uses == {"yes"} else (
-        "Non-commercial research only, by the sets' licences." if "no" in uses else "Unclear: a set states no licence."
+    use = (
+        "Commercial use allowed with citation."
+        if uses == {"yes"}
+        else (
+            "Non-commercial research only, by the sets' licences."
+            if "no" in uses
+            else "Unclear: a set states no licence."
+        )
     )
     rng = np.random.default_rng(settings.seed)
     chosen = [training[index] for index in rng.choice(len(training), REPRESENTATIVE, replace=False)]

@@ -138,5 +138,3 @@ def _places(field: Image | None, size: int) -> NDArray[np.float32]:
 def select(rows: list[Row], split: str) -> list[Row]:
     """The still pictures of one split, never of an external set."""
     return [row for row in rows if row.split == split and not row.is_clip and not row.set_name.startswith("external")]
-
-
