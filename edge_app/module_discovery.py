@@ -21,7 +21,7 @@ from edge_app.confinement import confine, kill_tree
 
 log = logging.getLogger(__name__)
 
-IMPORT_DEADLINE_S: Final = 20.0
+IMPORT_DEADLINE_S: Final = 30.0
 """Of one entry point; the first one brings the libraries that all share."""
 IMPORT_MEMORY_BYTES: Final = 1000 * 2**20
 DECLARED: Final = tuple(field.name for field in fields(CadModule) if field.name != "analyze")

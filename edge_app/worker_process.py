@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S: Final = 2.0
 """A worker that was asked to end, or killed, is gone after this time."""
-START_TIMEOUT_S: Final = 20.0
+START_TIMEOUT_S: Final = 60.0
 """A worker is ready after this time, also on a busy small board."""
 MAX_ANSWER_BYTES: Final = 4 * 2**20
 SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
