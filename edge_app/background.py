@@ -64,11 +64,17 @@ class Background:
             raise self._error
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            try:
-                if self._error is None:
-                    job()
-            except BaseException as error:
-                self._error = error
-            finally:
-                self._jobs.task_done()
+        while self._run_next():
+            pass
+
+    def _run_next(self) -> bool:
+        """In a function of its own, so that a job that is done lets go of its frame."""
+        job = self._jobs.get()
+        try:
+            if job is not None and self._error is None:
+                job()
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._jobs.task_done()
+        return job is not None

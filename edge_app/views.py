@@ -32,6 +32,14 @@ class Candidate:
     sharpness: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Latest:
+    """What is remembered of the newest frame: not its megabytes."""
+
+    classification: Classification
+    sharpness: float
+
+
 @dataclass(slots=True)
 class View:
     """The frames of one view, as they come."""
@@ -50,7 +58,7 @@ class View:
     moved: bool = False
     advice: str = ""
     """For the operator: whether to keep scanning, or what the frames of a moving view agree on so far."""
-    last: Candidate | None = None
+    last: Latest | None = None
     live: bool = False
     """Of a live source: its pictures beside a cut may be torn, half of one view and half of the other, and are not
     chosen."""
@@ -126,6 +134,8 @@ class View:
         if frame.time_s - self._interval_start_s >= self.interval_s:
             yield from self.flush()
             self._interval_start_s = frame.time_s
+        if self.chosen:
+            self._doubtful = None  # there is a better one
         if not self.live:
             self._take(candidate)
         elif settled:
@@ -151,7 +161,7 @@ class View:
         self.analysed += 1
         for analysis in analyses:
             kept = self._analyses[analysis.module]
-            kept.append(analysis)
+            kept.append(replace(analysis, overlays=()))
             del kept[:-REMEMBERED]
 
     def classification(self) -> Classification:
@@ -193,7 +203,7 @@ class View:
 
     def _count(self, candidate: Candidate) -> None:
         classification = candidate.classification
-        self.last = candidate
+        self.last = Latest(classification, candidate.sharpness)
         self._end_s = candidate.picture.frame.time_s
         self.vote.add(classification, self._end_s)
         self._ood += classification.ood_score

@@ -91,7 +91,8 @@ def service_process(clip: Path, interval_s: float, live: bool) -> None:
             watch = StageWatch(service.pipeline)
             started = time.perf_counter()
             service.run()
-            seconds = time.perf_counter() - started
+            ended = time.perf_counter()
+            frames_ended = watch.clip_began or ended
             tree = [psutil.Process(), *psutil.Process().children(recursive=True)]
             peak = peak_rss_mb()
             pss = {str(process.pid): process.memory_full_info().pss / 1e6 for process in tree}
@@ -99,7 +100,8 @@ def service_process(clip: Path, interval_s: float, live: bool) -> None:
         print(
             json.dumps(
                 {
-                    "fps": progress.frames / seconds,
+                    "fps": progress.frames / (frames_ended - started),
+                    "closing_s": round(ended - frames_ended, 3),
                     "frames": progress.frames,
                     "reports": progress.reports,
                     "stages_ms": watch.spreads(),
@@ -116,10 +118,13 @@ class StageWatch:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.seconds: dict[str, list[float]] = {}
+        self.clip_began = 0.0
+        """When the report on the whole clip was begun; those on frames were all made before."""
         self._wrap(screen, "look", "screen")
         self._wrap(pipeline._classifier, "classify", "classify")
         self._wrap(pipeline._analyzer, "analyze", "analyze")
         self._wrap(pipeline, "_deliver", "store")
+        self._wrap(pipeline, "_make_clip_report", "clip")
 
     def _wrap(self, owner: object, name: str, stage: str) -> None:
         inner = getattr(owner, name)
@@ -127,6 +132,8 @@ class StageWatch:
 
         def timed(*arguments: object) -> object:
             started = time.perf_counter()
+            if stage == "clip":
+                self.clip_began = started
             try:
                 return inner(*arguments)
             finally:
