@@ -58,8 +58,13 @@ def test_a_result_on_a_picture_from_within_a_fault_or_of_no_card_is_stale(tool: 
     class Rig:
         genuine = True
 
+        torn_in_view = False
+
         def is_genuine(self, report: object) -> bool:
             return self.genuine
+
+        def is_torn_in_view(self, report: object) -> bool:
+            return self.torn_in_view
 
     report = make_report()
     assert report.frame is not None
@@ -72,3 +77,5 @@ def test_a_result_on_a_picture_from_within_a_fault_or_of_no_card_is_stale(tool: 
     assert tool.staleness(Rig(), report, [over]) == ""
     Rig.genuine = False
     assert "none of the card's" in tool.staleness(Rig(), report, [over])
+    Rig.torn_in_view = True
+    assert tool.staleness(Rig(), report, [over]) == "" and "stall" in tool.staleness(Rig(), report, [inside])

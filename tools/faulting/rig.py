@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -46,6 +47,7 @@ class Rig:
         folder = Path(self._cleanup.enter_context(tempfile.TemporaryDirectory(prefix="edge-cad-faults-")))
         pictures = _two_views()
         self._genuine = {_sha256(each) for picture in pictures for each in (picture, picture[::2, ::2])}
+        self._torn_in_view = _torn_in_view(pictures)
         (folder / "card").mkdir()
         self.card = DistantCard(folder / "card", pictures, RATE_HZ)
         self.process = CaptureProcess(self.card.choose_device, "fake")
@@ -102,6 +104,10 @@ class Rig:
         """Whether the report is on one whole picture of the card."""
         return report.frame is not None and report.frame.sha256 in self._genuine
 
+    def is_torn_in_view(self, report: Report) -> bool:
+        """Whether its upper and lower halves are of two pictures of one view, one right after the other."""
+        return report.frame is not None and report.frame.sha256 in self._torn_in_view
+
     def health(self) -> Any:
         """Of the service."""
         return self._service.health()
@@ -128,6 +134,17 @@ def _two_views() -> list[NDArray[np.uint8]]:
         for number, picture in enumerate(pictures[-PICTURES_OF_A_VIEW:]):
             picture[:2, 2 * number : 2 * number + 2] = 255  # a counter, as scanners have one
     return pictures
+
+
+def _torn_in_view(pictures: list[NDArray[np.uint8]]) -> set[str]:
+    """Hashes of what ``FakeCaptureCard.tear`` makes of two neighbours that are not on both sides of a cut."""
+    half = HEIGHT // 2
+    neighbours = [
+        (before, after)
+        for number, (before, after) in enumerate(pairwise(pictures), 1)
+        if number % PICTURES_OF_A_VIEW  # else a new view begins
+    ]
+    return {_sha256(np.concatenate((after[:half], before[half:]))) for before, after in neighbours}
 
 
 def _sha256(pixels: NDArray[np.uint8]) -> str:
