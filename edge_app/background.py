@@ -10,7 +10,7 @@ Job: TypeAlias = Callable[[], None]
 
 OFFERED_JOBS: Final = 1
 """With so many waiting, nothing that is only offered is taken: there is room for what is asked for."""
-WAITING_JOBS: Final = 4
+WAITING_JOBS: Final = 3
 """Each holds a frame; with so many waiting, whoever submits waits too."""
 
 

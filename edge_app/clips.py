@@ -12,7 +12,7 @@ from edge_app.records import Box, Clip, Frame, Picture
 
 LONGEST_S: Final = 6.0
 """Of a clip: four beats of a slow heart, one or two breaths."""
-LARGEST_BYTES: Final = 48 * 2**20
+LARGEST_BYTES: Final = 16 * 2**20
 """Of a clip's pixels; of a larger picture fewer seconds are kept."""
 LONGEST_SIDE: Final = 512
 """Pixels are averaged, two by two, three by three and so on, until the picture's longer side is no longer than this."""
