@@ -8,9 +8,10 @@ from typing import Final
 import cv2
 import numpy as np
 
-from cad_modules.contract import CATEGORIES, Finding
+from cad_modules.contract import CATEGORIES
 from edge_app.clips import ClipRecorder
 from edge_app.records import Analysis, CategoryScore, Change, Classification, Frame, Picture
+from edge_app.view_summary import ModuleSummary
 from edge_app.voting import Vote
 
 STILL_AFTER_S: Final = 0.4
@@ -19,8 +20,6 @@ FRAMES_OF_A_VIEW: Final = 5
 """Fewer may be torn pictures between two views."""
 ADVICE_EVERY: Final = 10
 """Frames between two looks at whether the view has been scanned for long enough."""
-REMEMBERED: Final = 1000
-"""Values kept per feature for the summary of a view; older ones are forgotten."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +75,7 @@ class View:
     _ood: float = 0.0
     _counted: int = 0
     """Frames whose scores were added up; once the view has changed, more than the vote's ``frames``."""
-    _analyses: dict[str, list[Analysis]] = field(default_factory=lambda: defaultdict(list))
+    _analyses: dict[str, ModuleSummary] = field(default_factory=lambda: defaultdict(ModuleSummary))
 
     def __post_init__(self) -> None:
         self.first = self.first.without_pixels()
@@ -160,9 +159,7 @@ class View:
         """Remember what the modules said of one of the frames."""
         self.analysed += 1
         for analysis in analyses:
-            kept = self._analyses[analysis.module]
-            kept.append(replace(analysis, overlays=()))
-            del kept[:-REMEMBERED]
+            self._analyses[analysis.module].add(analysis)
 
     def classification(self) -> Classification:
         """What the view as a whole shows: the mean of its frames' scores, and how many of them agree.
@@ -195,7 +192,7 @@ class View:
 
     def analyses(self) -> tuple[Analysis, ...]:
         """One entry per module: each feature's median over the analysed frames, its interval the frames' 95 % range."""
-        return tuple(_summary(entries) for entries in self._analyses.values())
+        return tuple(summary.analysis() for summary in self._analyses.values())
 
     def _record(self, picture: Picture) -> None:
         if self.clip_categories and not self.clip_categories.isdisjoint(self.vote.accepted):
@@ -227,27 +224,3 @@ def sharpness(picture: Picture) -> float:
 def _rank(candidate: Candidate) -> tuple[int, float]:
     order = {"accepted": 2, "ambiguous": 1, "rejected": 0}
     return order[candidate.classification.decision], candidate.sharpness
-
-
-def _summary(entries: list[Analysis]) -> Analysis:
-    good = [entry for entry in entries if entry.status == "ok"]
-    duration_ms = float(np.median([entry.duration_ms for entry in entries]))
-    if not good:
-        return Analysis(
-            entries[-1].module,
-            entries[-1].version,
-            entries[-1].status,
-            entries[-1].reason,
-            duration_ms,
-            entries[-1].experimental,
-        )
-    values: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for entry in good:
-        for finding in entry.findings:
-            values[finding.feature, finding.unit].append(finding.value)
-    findings = []
-    for (feature, unit), measured in values.items():
-        low, middle, high = (float(value) for value in np.percentile(measured, (2.5, 50, 97.5)))
-        findings.append(Finding(feature, middle, unit, (low, high) if len(measured) > 2 else None))
-    last = good[-1]
-    return Analysis(last.module, last.version, "ok", "", duration_ms, last.experimental, tuple(findings))
