@@ -16,12 +16,13 @@ import cv2
 
 from cad_modules.registry import Registry
 from edge_app.amendments import ClockWatch
-from edge_app.background import Background
+from edge_app.background import WAITING_JOBS, WAITING_WHEN_LIVE, Background
 from edge_app.breaker import BreakerChange
 from edge_app.commands import CommandDesk
 from edge_app.config import Config
 from edge_app.controller import Controller
 from edge_app.errors import CameraLost, StoreUnavailable
+from edge_app.heap import limit_arenas
 from edge_app.keeper import Keeper
 from edge_app.lamp import choose_lamp
 from edge_app.messages import CaptureHealth, Command, Event, Health, Report, Status, uuid7
@@ -68,6 +69,7 @@ class Service:
     """
 
     def __init__(self, config: Config, source: Source | None = None, open_port: OpenPort | None = None) -> None:
+        limit_arenas()
         self._config = config
         self._source = source or open_source(config.source)
         self._stopping = threading.Event()
@@ -105,7 +107,9 @@ class Service:
             self._keeper = Keeper(self.store, retention, self._stopping, self._health_changed, alarm_s)
             self._clock_watch = ClockWatch(self.store, config.device.id, self.publisher.amendment_kept)
             self._analyzer = self._parts.enter_context(make_analyzer(config, self._breaker_changed))
-            self._reports = self._parts.enter_context(Background("reports"))
+            self._reports = self._parts.enter_context(
+                Background("reports", WAITING_WHEN_LIVE if self._source.live else WAITING_JOBS)
+            )
             self.pipeline = Pipeline(
                 config.device.id,
                 classifier,

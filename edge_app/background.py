@@ -10,8 +10,10 @@ Job: TypeAlias = Callable[[], None]
 
 OFFERED_JOBS: Final = 1
 """With so many waiting, nothing that is only offered is taken: there is room for what is asked for."""
-WAITING_JOBS: Final = 3
+WAITING_JOBS: Final = 2
 """Each holds a frame; with so many waiting, whoever submits waits too."""
+WAITING_WHEN_LIVE: Final = 4
+"""The same for a live source, which goes on meanwhile; only pictures that were asked for come so close together."""
 
 
 def run_now(job: Job) -> None:
@@ -25,8 +27,8 @@ class Background:
     An error of a job ends the work: those behind it are not run, and the next ``submit`` or ``wait`` raises it.
     """
 
-    def __init__(self, name: str) -> None:
-        self._jobs: queue.Queue[Job | None] = queue.Queue(WAITING_JOBS)
+    def __init__(self, name: str, waiting: int = WAITING_JOBS) -> None:
+        self._jobs: queue.Queue[Job | None] = queue.Queue(waiting)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
